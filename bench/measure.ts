@@ -1,0 +1,176 @@
+/** One session of one proxy: start it, run jobs against it, read what it used, end it. */
+import type { ChildProcess } from 'node:child_process';
+import { on, once } from 'node:events';
+import { mkdtempSync, openSync, closeSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { type AxisName, figures, protocolOf, type Sizes, type Usage, warmUpOf, workOf } from './axes.ts';
+import type { Answer, Job, Protocol, SinkReady, Work } from './job.ts';
+import type { Installed, Opponent } from './opponents/opponent.ts';
+import { cpuSeconds, memory } from './proc.ts';
+import { end, folder, freePort, listening, start } from './processes.ts';
+
+const JOB_DEADLINE_MS = 180_000;
+const SETTLE_STEP_MS = 50;
+const SETTLE_STEPS = 20;
+
+const script = (name: string): string => fileURLToPath(new URL(name, import.meta.url));
+const IPC = ['ignore', 'ignore', 'inherit', 'ipc'] as const;
+
+export interface Sink {
+  readonly child: ChildProcess;
+  readonly port: number;
+}
+
+export async function startSink(): Promise<Sink> {
+  const child = start('load', process.execPath, [script('./sink.ts')], [...IPC]);
+  const [ready] = (await once(child, 'message')) as [SinkReady];
+  return { child, port: ready.port };
+}
+
+/** A proxy that takes part in this run. */
+export interface Entrant extends Installed {
+  readonly opponent: Opponent;
+}
+
+/** One figure, or why there is none. */
+export type Outcome =
+  | { readonly figures: Readonly<Record<string, number>>; readonly seconds: number }
+  | { readonly failed: string };
+
+interface Proxy {
+  readonly child: ChildProcess;
+  readonly port: number;
+  readonly pid: number;
+}
+
+const reasonOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+
+/** The last line a program wrote: most say there why they did not start. */
+function lastLine(path: string): string {
+  const line = readFileSync(path, 'utf8').trim().split('\n').at(-1) ?? '';
+  return line === '' ? '' : `: ${line.slice(0, 200)}`;
+}
+
+async function startProxy(entrant: Entrant, sink: Sink, tunnels: number): Promise<Proxy> {
+  const place = mkdtempSync(join(folder, 'proxy-'));
+  const port = await freePort();
+  const command = entrant.command({ port, sinkPort: sink.port, folder: place, tunnels });
+  const path = join(place, 'output.txt');
+  const output = openSync(path, 'a');
+  const stream = command.discardOutput ? 'ignore' : output;
+  const child = start('proxy', command.file, command.args, ['ignore', stream, stream]);
+  closeSync(output);
+  try {
+    await listening(child, port);
+  } catch (error) {
+    await end(child);
+    throw new Error(`did not start, ${reasonOf(error)}${lastLine(path).replaceAll(place, '')}`, {
+      cause: error,
+    });
+  }
+  if (child.pid === undefined) throw new Error('did not start');
+  return { child, port, pid: child.pid };
+}
+
+/** Waits until the proxy has used no CPU for a moment, so that what it still does is counted, and only once. */
+async function settle(pid: number): Promise<void> {
+  let last = cpuSeconds(pid);
+  for (let step = 0; step < SETTLE_STEPS; step++) {
+    await delay(SETTLE_STEP_MS);
+    const now = cpuSeconds(pid);
+    if (now === last) return;
+    last = now;
+  }
+}
+
+/** The answers of one load generator, in order; throws when it reports a failure or goes away. */
+async function* answersOf(load: ChildProcess): AsyncGenerator<Exclude<Answer, { kind: 'failed' }>> {
+  const signal = AbortSignal.timeout(JOB_DEADLINE_MS);
+  try {
+    for await (const [answer] of on(load, 'message', { signal, close: ['exit'] })) {
+      const { kind } = answer as Answer;
+      if (kind === 'failed') throw new Error((answer as Extract<Answer, { kind: 'failed' }>).reason);
+      yield answer as Exclude<Answer, { kind: 'failed' }>;
+    }
+  } catch (error) {
+    throw signal.aborted ? new Error(`not done within ${JOB_DEADLINE_MS / 1000} s`) : error;
+  }
+  throw new Error('the load generator ended');
+}
+
+/** Runs one job and reads the proxy's use of CPU and memory around its measured part. */
+async function runJob(proxy: Proxy, job: Job): Promise<Usage & { seconds: number }> {
+  const load = start('load', process.execPath, [script('./load.ts')], [...IPC]);
+  try {
+    const answers = answersOf(load);
+    load.send({ prepare: job });
+    await answers.next();
+    await settle(proxy.pid);
+    const before = memory(proxy.pid);
+    const started = cpuSeconds(proxy.pid);
+    load.send('go');
+    const done = await answers.next();
+    await settle(proxy.pid);
+    const used = cpuSeconds(proxy.pid) - started;
+    const after = memory(proxy.pid);
+    load.send('check');
+    await answers.next();
+    const seconds = done.value?.kind === 'done' ? done.value.seconds : 0;
+    return { cpuSeconds: used, before, after, seconds };
+  } finally {
+    await end(load);
+  }
+}
+
+async function runAxis(
+  proxy: Proxy,
+  sink: Sink,
+  axis: AxisName,
+  protocol: Protocol,
+  sizes: Sizes,
+): Promise<Outcome> {
+  const work = workOf(axis, sizes);
+  try {
+    const usage = await runJob(proxy, { route: { protocol, port: proxy.port, sinkPort: sink.port }, work });
+    if (work.kind !== 'idle' && usage.cpuSeconds === 0) return { failed: 'too little work to measure' };
+    return { figures: figures(axis, work, usage), seconds: usage.seconds };
+  } catch (error) {
+    return { failed: reasonOf(error) };
+  }
+}
+
+const warmUp = (proxy: Proxy, sink: Sink, protocol: Protocol, work: Work): Promise<unknown> =>
+  runJob(proxy, { route: { protocol, port: proxy.port, sinkPort: sink.port }, work });
+
+/**
+ * Measures some axes against one fresh instance of a proxy, warmed up over each protocol it will be asked for.
+ * An axis the proxy does not speak is left out of the answer.
+ */
+export async function runSession(
+  entrant: Entrant,
+  sink: Sink,
+  axes: readonly AxisName[],
+  sizes: Sizes,
+): Promise<Map<AxisName, Outcome>> {
+  const outcomes = new Map<AxisName, Outcome>();
+  const plan = axes.flatMap((axis) => {
+    const protocol = protocolOf(axis, entrant.opponent.protocols);
+    return protocol === undefined ? [] : [{ axis, protocol }];
+  });
+  if (plan.length === 0) return outcomes;
+  let proxy: Proxy | undefined;
+  try {
+    proxy = await startProxy(entrant, sink, sizes.idle);
+    for (const protocol of new Set(plan.map((step) => step.protocol)))
+      await warmUp(proxy, sink, protocol, warmUpOf(axes, sizes));
+    for (const { axis, protocol } of plan)
+      outcomes.set(axis, await runAxis(proxy, sink, axis, protocol, sizes));
+  } catch (error) {
+    for (const { axis } of plan) outcomes.set(axis, { failed: reasonOf(error) });
+  } finally {
+    if (proxy) await end(proxy.child);
+  }
+  return outcomes;
+}

@@ -1,0 +1,57 @@
+/** The client side of HTTP CONNECT (RFC 9110 §9.3.6). */
+import { request, type IncomingMessage } from 'node:http';
+import { isIP, type Socket } from 'node:net';
+import type { Endpoint } from '../connection.ts';
+import { Failure } from './exit.ts';
+import type { ProxyAddress } from './proxy-url.ts';
+import { noConnection, ProxyRefusal } from './socks-client.ts';
+
+/**
+ * A tunnel through an HTTP proxy.
+ * @throws {ProxyRefusal} With the proxy's own reason.
+ * @throws {Failure} Anything else that went wrong.
+ */
+export function connectTunnel(proxy: ProxyAddress, target: Endpoint, signal: AbortSignal): Promise<Socket> {
+  const authority = formatAuthority(target);
+  const headers: Record<string, string> = { Host: authority };
+  if (proxy.credentials !== undefined) {
+    const { name, password } = proxy.credentials;
+    headers['Proxy-Authorization'] = `Basic ${Buffer.from(`${name}:${password}`).toString('base64')}`;
+  }
+  const { address: host, port } = proxy;
+  return new Promise((resolve, reject) => {
+    request({ method: 'CONNECT', host, port, path: authority, headers, agent: false, signal })
+      .on('error', (error) => reject(noConnection(error, `the proxy at ${host} port ${port}`)))
+      .on('response', () =>
+        reject(new Failure('what answers there is no HTTP proxy', 'is it the port of the proxy?')),
+      )
+      .on('connect', (response, socket, early) => {
+        socket.on('error', () => {});
+        const refusal = refused(response, proxy);
+        if (refusal === undefined) {
+          socket.unshift(early);
+          return resolve(socket);
+        }
+        socket.destroy();
+        reject(refusal);
+      })
+      .end();
+  });
+}
+
+function formatAuthority({ address, port }: Endpoint): string {
+  return isIP(address) === 6 ? `[${address}]:${port}` : `${address}:${port}`;
+}
+
+function refused(response: IncomingMessage, proxy: ProxyAddress): Failure | undefined {
+  const status = response.statusCode ?? 0;
+  if (status >= 200 && status < 300) return undefined;
+  if (status === 407) {
+    return proxy.credentials === undefined
+      ? new Failure('the proxy wants a user name and a password', 'give them with --user NAME:PASSWORD')
+      : new Failure('the proxy does not accept this user name and password');
+  }
+  // Headers may hold anything: only what prints goes to the terminal.
+  const reason = `${status} ${response.statusMessage ?? ''}`.replace(/[^\x20-\x7e]/g, '').trim();
+  return new ProxyRefusal(status, `the proxy answered ${reason}`);
+}

@@ -1,0 +1,62 @@
+/**
+ * The command line: one file a verb. Data goes to standard output, all else to standard error; exit codes are in
+ * {@link file://./exit.ts}.
+ */
+import { readFileSync } from 'node:fs';
+import { Command } from 'commander';
+import { registerCheck } from './check.ts';
+import { report } from './exit.ts';
+import { registerHashPassword } from './hash-password.ts';
+import { registerHealthcheck } from './healthcheck.ts';
+import { registerPool } from './pool.ts';
+import { registerProve } from './prove.ts';
+import { registerServe } from './serve.ts';
+import { forgiveClosedPipes, paint, withoutColor } from './terminal.ts';
+
+const EXAMPLES = `
+Examples:
+  gyre serve --pool 127.0.0.2-127.0.0.9     start; clients use socks5h://127.0.0.1:1080 or http://127.0.0.1:1080
+  gyre check --bind --config gyre.yaml      would it start, and can every address be used?
+  gyre prove                                which addresses do three requests leave from?`;
+
+/**
+ * @param argv As `process.argv`.
+ * @returns The exit code.
+ */
+export async function main(argv: readonly string[]): Promise<number> {
+  forgiveClosedPipes();
+  try {
+    await buildProgram().parseAsync(argv);
+    return Number(process.exitCode ?? 0);
+  } catch (error) {
+    return report(error);
+  }
+}
+
+export function buildProgram(): Command {
+  const program = new Command('gyre')
+    .description(
+      'Rotating forward proxy: one port for SOCKS5 and HTTP CONNECT, every connection from the next address.',
+    )
+    .version(version(), '-V, --version', 'print the version')
+    .helpOption('-h, --help', 'print this help')
+    .helpCommand('help [command]', 'print the help of a command')
+    .option('--no-color', 'no colours; NO_COLOR does the same')
+    .exitOverride()
+    .showHelpAfterError('Add --help to see what can be written.')
+    .configureHelp({ styleTitle: (title) => paint('bold', title, process.stdout), showGlobalOptions: false })
+    .on('option:no-color', withoutColor)
+    .addHelpText('after', EXAMPLES);
+  registerServe(program);
+  registerCheck(program);
+  registerPool(program);
+  registerProve(program);
+  registerHashPassword(program);
+  registerHealthcheck(program);
+  return program;
+}
+
+function version(): string {
+  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
+  return (JSON.parse(text) as { readonly version: string }).version;
+}

@@ -1,0 +1,11 @@
+/** Writes config/gyre.schema.json, from which editors know the options: `npm run schema`. */
+import { writeFileSync } from 'node:fs';
+import { jsonSchema } from '../runtime/config/schema.ts';
+
+export const SCHEMA_FILE: URL = new URL('../../config/gyre.schema.json', import.meta.url);
+
+export function schemaText(): string {
+  return `${JSON.stringify(jsonSchema(), null, 2)}\n`;
+}
+
+if (import.meta.main) writeFileSync(SCHEMA_FILE, schemaText());

@@ -1,0 +1,88 @@
+/**
+ * The nouns of the way, and the record of one connection.
+ *
+ * The record has a fixed shape: every field exists from birth, so that the hot path never changes its hidden class and
+ * the access log never has to ask whether a field is there.
+ */
+import type { ProxyError, Phase } from './errors.ts';
+
+export type Family = 4 | 6;
+
+/** The protocol a client speaks to us. */
+export type InboundName = 'socks5' | 'http-connect';
+
+/** A textual IP address and a TCP port. */
+export interface Endpoint {
+  readonly address: string;
+  readonly port: number;
+}
+
+/** What the client asked for: a name or an address, and a port (1–65535). */
+export interface Target {
+  /** A canonical lower-case name without trailing dot, or a canonical IP address without brackets. */
+  readonly host: string;
+  readonly port: number;
+  /** 4 or 6 when `host` is an address, 0 when it is a name that must be resolved. */
+  readonly family: 0 | Family;
+}
+
+/** A name and password as a client sent them. Never logged. */
+export interface Credentials {
+  readonly name: string;
+  readonly password: string;
+}
+
+/** Who a client turned out to be. */
+export interface Identity {
+  readonly user: string;
+}
+
+/** A local address a connection leaves from. */
+export interface Egress {
+  readonly address: string;
+  readonly family: Family;
+}
+
+/** The record of one connection: what the access log prints when it is over. */
+export class Connection {
+  /** Unique while the process lives: thread number and a count, for example `2-81`. */
+  readonly id: string;
+  readonly client: Endpoint;
+  /** Milliseconds since the epoch. */
+  readonly openedAt: number;
+  /** The same moment on the monotonic clock, `performance.now()`. */
+  readonly startedAt: number = performance.now();
+  phase: Phase = 'accept';
+  inbound: InboundName | undefined = undefined;
+  identity: Identity | undefined = undefined;
+  target: Target | undefined = undefined;
+  /** The target's address that was dialled last. */
+  resolved: string | undefined = undefined;
+  egress: Egress | undefined = undefined;
+  /** Dials begun. */
+  attempts = 0;
+  /** Milliseconds spent: up to the complete request, resolving, dialling, and in all. */
+  handshakeMs = 0;
+  resolveMs = 0;
+  dialMs = 0;
+  totalMs = 0;
+  /** Payload bytes from client to target, and back. */
+  sent = 0;
+  received = 0;
+  /** Whose FIN or RST came first, once the tunnel stood. */
+  closedBy: 'client' | 'target' | undefined = undefined;
+  /** Why it failed; undefined for a tunnel that ended by FIN. */
+  failure: ProxyError | undefined = undefined;
+
+  constructor(id: string, client: Endpoint, openedAt: number) {
+    this.id = id;
+    this.client = client;
+    this.openedAt = openedAt;
+  }
+}
+
+/** Who watches connections: log, metrics, tests. One call per event, never one per packet. */
+export interface Observer {
+  opened(connection: Connection): void;
+  closed(connection: Connection): void;
+}

@@ -1,0 +1,157 @@
+/** Pool expressions: the words a user writes → the addresses connections may leave from. */
+import type { NetworkInterfaceInfo } from 'node:os';
+import { isIP } from 'node:net';
+import { Address4, Address6 } from 'ip-address';
+import { closest, distance } from 'fastest-levenshtein';
+import type { Family } from '../connection.ts';
+import {
+  byFirst,
+  isBlock,
+  MAX_BLOCKS,
+  merge,
+  overlapping,
+  subtract,
+  type Range,
+  type Span,
+} from './ranges.ts';
+import { bad, PoolError, quote } from './pool-error.ts';
+import { parseTerm, type InterfaceTerm, type PoolTerm } from './term.ts';
+
+export { PoolError } from './pool-error.ts';
+export type { PoolTerm } from './term.ts';
+
+type Interfaces = NodeJS.Dict<NetworkInterfaceInfo[]>;
+
+/** Addresses with the term that brought them in. */
+interface Part extends Span {
+  readonly family: Family;
+  readonly term: PoolTerm;
+}
+
+/**
+ * Reads the terms of a pool expression: `192.0.2.10`, `192.0.2.10-192.0.2.19`, `192.0.2.0/28` (all of its 16 addresses: none
+ * is dropped as network or broadcast), the same for IPv6, `interface:eth0`, and `!` before any of them to exclude.
+ * Syntax only; {@link poolRanges} compares the terms with each other and with this host.
+ * @param terms Each one term, or several separated by commas.
+ * @throws {PoolError} For the first term that is wrong.
+ */
+export function parsePool(terms: readonly string[]): PoolTerm[] {
+  const parsed = terms.flatMap((item) => item.split(',')).map((piece) => parseTerm(piece.trim()));
+  const seen = new Set<string>();
+  for (const { text } of parsed) {
+    if (seen.has(text)) throw bad(text, 'is written twice', 'leave one out');
+    seen.add(text);
+  }
+  return parsed;
+}
+
+/**
+ * The addresses of a pool, in the order of its terms. They may be none at all, when an interface has no address at the
+ * moment or everything was excluded: whether that will do is the caller's decision.
+ * @param interfaces `os.networkInterfaces()`.
+ * @throws {PoolError} Terms overlap, an exclusion removes nothing, an interface does not exist, or there are too many blocks.
+ */
+export function poolRanges(terms: readonly PoolTerm[], interfaces: Interfaces): Range[] {
+  const parts = terms.flatMap((term) => partsOf(term, interfaces));
+  const included = parts.filter((part) => !part.term.excluded);
+  const excluded = parts.filter((part) => part.term.excluded);
+  refuseOverlaps(included);
+  // What an interface carries is not for the user to keep apart from other exclusions.
+  refuseOverlaps(excluded.filter((part) => part.term.kind === 'span'));
+  refuseIdleExclusions(terms, included, excluded);
+
+  const gaps = { 4: merge(ofFamily(excluded, 4)), 6: merge(ofFamily(excluded, 6)) };
+  const ranges: Range[] = [];
+  let blocks = 0;
+  for (const { family, first, last, term } of included) {
+    const pieces = subtract({ family, first, last, holes: [] }, gaps[family]);
+    blocks += pieces.filter(isBlock).length;
+    if (blocks > MAX_BLOCKS) throw tooManyBlocks(term);
+    ranges.push(...pieces);
+  }
+  return ranges;
+}
+
+function partsOf(term: PoolTerm, interfaces: Interfaces): Part[] {
+  if (term.kind === 'span') return [{ family: term.family, first: term.first, last: term.last, term }];
+  // An own property only: `constructor` is no interface.
+  const infos = Object.hasOwn(interfaces, term.name) ? interfaces[term.name] : undefined;
+  if (infos === undefined) throw unknownInterface(term, Object.keys(interfaces));
+  // The same address may stand on an interface with two prefix lengths.
+  const addresses = new Set(infos.map((info) => info.address));
+  const loopback = /^lo\d*$/.test(term.name);
+  return [...addresses]
+    .map((text) => addressPart(text, term))
+    .filter((part) => !isLinkLocal(part) && (loopback || !isLoopback(part)));
+}
+
+function addressPart(text: string, term: PoolTerm): Part {
+  const family = isIP(text) === 4 ? 4 : 6;
+  const value = (family === 4 ? new Address4(text) : new Address6(text)).bigInt();
+  return { family, first: value, last: value, term };
+}
+
+function isLinkLocal({ family, first }: Part): boolean {
+  return family === 6 && first >> 118n === 0xfe80n >> 6n;
+}
+
+function isLoopback({ family, first }: Part): boolean {
+  return family === 4 ? first >> 24n === 127n : first === 1n;
+}
+
+function ofFamily(parts: readonly Part[], family: Family): Part[] {
+  return parts.filter((part) => part.family === family).sort(byFirst);
+}
+
+function refuseOverlaps(parts: readonly Part[]): void {
+  for (const family of [4, 6] as const) {
+    const sorted = ofFamily(parts, family);
+    for (const [index, part] of sorted.entries()) {
+      const next = sorted[index + 1];
+      if (next !== undefined && next.first <= part.last) throw overlap(parts, part, next);
+    }
+  }
+}
+
+/** Blames the term written later. */
+function overlap(parts: readonly Part[], a: Part, b: Part): PoolError {
+  const [earlier, later] = parts.indexOf(a) < parts.indexOf(b) ? [a.term, b.term] : [b.term, a.term];
+  const complaint = `overlaps ${quote(earlier.text)}, and every address may be named only once`;
+  return bad(later.text, complaint, 'leave one of the two out, or make it smaller');
+}
+
+/** An exclusion without effect is a typing error, and the address it was meant for would stay in the pool. */
+function refuseIdleExclusions(
+  terms: readonly PoolTerm[],
+  included: readonly Part[],
+  excluded: readonly Part[],
+): void {
+  // What an interface without addresses would bring in is not known yet, nor what `!interface:` would take out.
+  const supplied = new Set(included.map((part) => part.term));
+  if (terms.some((term) => !term.excluded && !supplied.has(term))) return;
+  const sorted = { 4: ofFamily(included, 4), 6: ofFamily(included, 6) };
+  const effective = new Map<PoolTerm, boolean>();
+  for (const part of excluded) {
+    const hits = overlapping(sorted[part.family], part).length > 0;
+    effective.set(part.term, hits || effective.get(part.term) === true);
+  }
+  for (const [{ text }, hits] of effective) {
+    if (!hits) throw bad(text, 'removes nothing from the pool', 'correct it or leave it out');
+  }
+}
+
+function unknownInterface({ name, text }: InterfaceTerm, names: readonly string[]): PoolError {
+  const complaint = `this host has no interface ${quote(name)} with an address`;
+  if (names.length === 0) return new PoolError(complaint, text, 'there is none at all');
+  const near = closest(name, names);
+  const guess = distance(name, near) <= 2 ? `; did you mean interface:${near}?` : '';
+  return new PoolError(complaint, text, `there are ${names.join(', ')}${guess}`);
+}
+
+function tooManyBlocks(term: PoolTerm): PoolError {
+  return new PoolError(
+    `the pool has too many prefixes: at most ${MAX_BLOCKS} may have more than 65,536 addresses`,
+    term.text,
+    'write neighbouring prefixes as one shorter prefix',
+  );
+}

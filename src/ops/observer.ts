@@ -1,0 +1,32 @@
+/** What a data thread does when a connection begins and ends: count it, and write its access line. */
+import type { Connection, Observer } from '../connection.ts';
+import { accessLine } from './access.ts';
+import type { LineBatch } from './batch.ts';
+import type { Counters } from './counters.ts';
+import type { LineFormat } from './text.ts';
+
+/** Where access lines go, and how they look. */
+export interface AccessLog {
+  readonly batch: LineBatch;
+  readonly format: LineFormat;
+}
+
+export class ThreadObserver implements Observer {
+  readonly #counters: Counters;
+  readonly #access: AccessLog | undefined;
+
+  /** @param access undefined switches the access log off. */
+  constructor(counters: Counters, access: AccessLog | undefined) {
+    this.#counters = counters;
+    this.#access = access;
+  }
+
+  opened(connection: Connection): void {
+    this.#counters.opened(connection);
+  }
+
+  closed(connection: Connection): void {
+    this.#counters.closed(connection);
+    if (this.#access !== undefined) this.#access.batch.add(accessLine(connection, this.#access.format));
+  }
+}

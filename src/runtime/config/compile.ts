@@ -1,0 +1,142 @@
+/** A tree of options as written → the configuration the program runs on, or everything that is wrong with it. */
+import type { z } from 'zod';
+import type { Config } from '../config.ts';
+import { isTree, type Locate } from './layers.ts';
+import { ConfigError, didYouMean, quote, type Problem } from './problem.ts';
+import { crossCheck, type Finding as RuleFinding } from './rules.ts';
+import { options } from './schema.ts';
+
+interface Finding extends RuleFinding {
+  /** The key is at fault, not its value. */
+  readonly aim?: 'key';
+}
+
+type Issue = z.core.$ZodIssue;
+
+/**
+ * @param early What was found on the way here.
+ * @throws {ConfigError} With the early problems and all others, those of a file in the order of its lines.
+ */
+export function compile(tree: unknown, locate: Locate, early: readonly Problem[]): Config {
+  const { parsed, findings } = parse(tree);
+  findings.push(...crossCheck(parsed));
+  const found = findings.map(({ path, aim, message, hint }) => ({ where: locate(path, aim), message, hint }));
+  const problems = [...early, ...found].toSorted(byLine);
+  if (problems.length > 0) throw new ConfigError(problems);
+  return freeze(parsed as Config);
+}
+
+function parse(tree: unknown): { readonly parsed: Partial<Config>; readonly findings: Finding[] } {
+  if (!isTree(tree)) {
+    const message = 'expected options such as pool: 192.0.2.10-192.0.2.19';
+    return { parsed: {}, findings: [{ path: [], message }] };
+  }
+  const findings = unknownKeys(Object.keys(tree), Object.keys(options), []);
+  const parsed: Record<string, unknown> = {};
+  for (const [key, schema] of Object.entries(options)) {
+    const value = Object.hasOwn(tree, key) ? tree[key] : undefined;
+    if (key === 'pool' && value === undefined) {
+      findings.push(NO_POOL);
+      continue;
+    }
+    const result = schema.safeParse(value);
+    if (result.success) parsed[key] = result.data;
+    else findings.push(...result.error.issues.flatMap((issue) => explain(issue, [key], tree)));
+  }
+  return { parsed, findings };
+}
+
+const NO_POOL: Finding = {
+  path: ['pool'],
+  message: 'there is no pool: no address is given for connections to leave from',
+  hint: 'for example --pool 192.0.2.10-192.0.2.19, GYRE_POOL, or pool: in the file',
+};
+
+function explain(issue: Issue, base: readonly PropertyKey[], tree: unknown): Finding[] {
+  const path = [...base, ...issue.path];
+  if (issue.code === 'unrecognized_keys') return unknownKeys(issue.keys, siblings(path), path);
+  if (issue.code === 'invalid_union') {
+    const meant = meantBranch(issue.errors);
+    if (meant !== undefined) return meant.flatMap((inner) => explain(inner, path, tree));
+  }
+  if (issue.code === 'invalid_value') {
+    const known = issue.values.map(String);
+    const value = valueAt(tree, path);
+    const hint = typeof value === 'string' ? didYouMean(value, known) : undefined;
+    return [{ path, message: `expected ${oneOf(known)}, not ${quote(value)}`, hint }];
+  }
+  const [message = issue.message, hint] = issue.message.split('\n');
+  return [{ path, message, hint }];
+}
+
+/** Of the ways to write an option, the one that was tried: whose type fits, or that got deepest into the value. */
+function meantBranch(branches: readonly (readonly Issue[])[]): readonly Issue[] | undefined {
+  const fits = (issue: Issue): boolean =>
+    issue.path.length > 0 || !['invalid_type', 'invalid_union'].includes(issue.code);
+  return branches.find((issues) => issues.every(fits) && issues.length > 0) ?? deeper(branches);
+}
+
+function deeper(branches: readonly (readonly Issue[])[]): readonly Issue[] | undefined {
+  for (const branch of branches) {
+    for (const issue of branch) {
+      if (issue.code !== 'invalid_union') continue;
+      const inner = meantBranch(issue.errors);
+      if (inner !== undefined) return inner;
+    }
+  }
+  return undefined;
+}
+
+function unknownKeys(
+  keys: readonly string[],
+  known: readonly string[],
+  path: readonly PropertyKey[],
+): Finding[] {
+  return keys
+    .filter((key) => !known.includes(key))
+    .map((key) => {
+      const hint = didYouMean(key, known) ?? `known here: ${known.join(', ')}`;
+      return { path: [...path, key], aim: 'key', message: `unknown key ${quote(key)}`, hint };
+    });
+}
+
+/** The keys that may stand at a path, as the schema knows them. */
+function siblings(path: readonly PropertyKey[]): string[] {
+  let schema: unknown = options[path[0] as keyof typeof options];
+  for (let depth = 0; depth < 8; depth++) {
+    const { shape, def } = schema as {
+      shape?: object;
+      def: { innerType?: unknown; in?: unknown; element?: unknown };
+    };
+    if (shape !== undefined) return Object.keys(shape);
+    schema = def.innerType ?? def.in ?? def.element;
+  }
+  return [];
+}
+
+function valueAt(tree: unknown, path: readonly PropertyKey[]): unknown {
+  return path.reduce<unknown>(
+    (node, step) => (node as Record<PropertyKey, unknown> | undefined)?.[step],
+    tree,
+  );
+}
+
+function oneOf(words: readonly string[]): string {
+  return words.length === 1 ? words[0]! : `${words.slice(0, -1).join(', ')} or ${words.at(-1)}`;
+}
+
+/** Problems without a line come first. The sort is stable. */
+function byLine(a: Problem, b: Problem): number {
+  return lineOf(a) - lineOf(b);
+}
+
+function lineOf({ where }: Problem): number {
+  const [, line, column] = /:(\d+):(\d+)$/.exec(where) ?? [];
+  return Number(line ?? 0) * 10_000 + Number(column ?? 0);
+}
+
+function freeze<T>(value: T): T {
+  if (typeof value !== 'object' || value === null) return value;
+  for (const inner of Object.values(value)) freeze(inner);
+  return Object.freeze(value);
+}

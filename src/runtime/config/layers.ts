@@ -1,0 +1,64 @@
+/** Flags over environment over file: one tree of options, and for every value the place it came from. */
+import type { ConfigFile } from './file.ts';
+
+export type Tree = Readonly<Record<string, unknown>>;
+
+/** One option given outside the file. */
+export interface Setting {
+  /** Keys from the root: `['log', 'level']`. */
+  readonly path: readonly string[];
+  readonly value: unknown;
+  /** As the user knows it: `--log-level`, `GYRE_LOG_LEVEL`. */
+  readonly where: string;
+}
+
+/** Says where the value, or with `'key'` the key, at a path was written. */
+export type Locate = (path: readonly PropertyKey[], aim?: 'value' | 'key') => string;
+
+export interface Layers {
+  readonly tree: unknown;
+  readonly locate: Locate;
+}
+
+/** @param settings The strongest last. A setting replaces what stood there: lists are never joined. */
+export function layer(file: ConfigFile | undefined, settings: readonly Setting[]): Layers {
+  const root: unknown = file === undefined ? {} : file.tree;
+  const tree = isTree(root) ? structuredClone(root) : root;
+  const places = new Map<string, string>();
+  for (const { path, value, where } of settings) {
+    if (put(tree, path, value)) places.set(path.join('.'), where);
+  }
+  const locate: Locate = (path, aim) => {
+    for (let length = path.length; length > 0; length--) {
+      const where = places.get(path.slice(0, length).join('.'));
+      if (where !== undefined) return where;
+    }
+    return file?.locate(path, aim) ?? spell(path);
+  };
+  return { tree, locate };
+}
+
+export function isTree(value: unknown): value is Tree {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** A path as one writes it in code: `users[0].name`. */
+export function spell(path: readonly PropertyKey[]): string {
+  const text = path.map((step) => (typeof step === 'number' ? `[${step}]` : `.${String(step)}`)).join('');
+  return text.replace(/^\./, '') || 'options';
+}
+
+/** @returns false when something that holds no keys is in the way; that is an error of the file and reported as such. */
+function put(tree: unknown, path: readonly string[], value: unknown): boolean {
+  let node: unknown = tree;
+  for (const key of path.slice(0, -1)) {
+    if (!isTree(node)) return false;
+    const branch: Record<string, unknown> = node;
+    // An empty `log:` in a file is null.
+    branch[key] ??= {};
+    node = branch[key];
+  }
+  if (!isTree(node)) return false;
+  (node as Record<string, unknown>)[path.at(-1)!] = value;
+  return true;
+}

@@ -1,0 +1,145 @@
+/**
+ * A lane: listeners and everything behind them, on one thread.
+ *
+ * With workers there is a lane a worker thread, all on the same ports; without, the one lane runs on the caller's
+ * thread. A lane shares nothing with the others but counters in shared memory.
+ */
+import { networkInterfaces } from 'node:os';
+import type { Socket } from 'node:net';
+import type { Endpoint } from '../connection.ts';
+import { buildResolver } from '../egress/resolver.ts';
+import { Rotator, type RotatorMemory, type Snapshot } from '../egress/rotator.ts';
+import { canAdopt, ReadBuffers } from '../leg.ts';
+import { listen, type ListenAddress, type Listener } from '../listener.ts';
+import { LineBatch } from '../ops/batch.ts';
+import { Counters } from '../ops/counters.ts';
+import { ThreadObserver } from '../ops/observer.ts';
+import type { LineFormat } from '../ops/text.ts';
+import { buildAuthenticator } from '../policy/auth.ts';
+import { buildClientFilter } from '../policy/clients.ts';
+import { buildGuard, type Guard } from '../policy/guard.ts';
+import { proxy, type ProxyContext } from '../proxy.ts';
+import { Tunnels } from '../relay.ts';
+import type { Config } from './config.ts';
+
+/** How often a closing lane looks whether its last connections are gone; milliseconds. */
+const IDLE_POLL_MS = 10;
+/** After the drain deadline, refused and cut clients get this long to be told; milliseconds. */
+const GRACE_MS = 1500;
+
+/** What a lane is made of. Plain data and shared memory: it crosses to a worker thread as it is. */
+export interface LaneOptions {
+  /** 0 and up; also its block in the counters. */
+  readonly index: number;
+  readonly config: Config;
+  /** Where to listen: as configured, or with the port the kernel chose for the first lane. */
+  readonly listen: readonly ListenAddress[];
+  /** Other lanes listen there as well. */
+  readonly reusePort: boolean;
+  readonly snapshot: Snapshot;
+  readonly memory: RotatorMemory;
+  readonly counters: SharedArrayBuffer;
+  /** Undefined when nobody wants access lines. */
+  readonly accessFormat: LineFormat | undefined;
+  /** False forces the fallback of `leg.ts`. */
+  readonly adoptHandles: boolean;
+}
+
+/** What a lane tells the thread that controls it. */
+export interface LaneOutput {
+  /** Finished access lines, each with its newline. */
+  access(text: string, lines: number): void;
+  warn(message: string, fields: Record<string, unknown>): void;
+}
+
+export interface Lane {
+  readonly endpoints: readonly Endpoint[];
+  replace(snapshot: Snapshot): void;
+  /** Stops accepting at once, lets tunnels end until the deadline, then cuts what is left. */
+  close(drainMs: number): Promise<void>;
+}
+
+/** @throws StartError */
+export async function openLane(options: LaneOptions, output: LaneOutput): Promise<Lane> {
+  const lines = new LineBatch((text, count) => output.access(text, count));
+  const rotator = new Rotator(options.memory, options.config.cursor, options.snapshot);
+  const context = buildContext(options, rotator, lines);
+  const listeners: Listener[] = [];
+  for (const address of options.listen) {
+    listeners.push(
+      await listen(address, {
+        reusePort: options.reusePort,
+        onAccept: (socket) => accept(socket, context),
+        onError: (error) => output.warn('accepting a connection failed', { error: error.message }),
+      }),
+    );
+  }
+  const endpoints = listeners.map(({ endpoint }) => endpoint);
+  // Ports the kernel chose are known only now.
+  context.guard = ownGuard(options, endpoints);
+  return {
+    endpoints,
+    replace: (snapshot) => rotator.replace(snapshot),
+    close: (drainMs) => closeLane(listeners, context, drainMs).finally(() => lines.flush()),
+  };
+}
+
+function buildContext(options: LaneOptions, rotator: Rotator, lines: LineBatch): ProxyContext {
+  const { config, index, counters, accessFormat, adoptHandles } = options;
+  const accessLog = accessFormat && { batch: lines, format: accessFormat };
+  let count = 0;
+  return {
+    auth: buildAuthenticator(config.users),
+    allowsClient: buildClientFilter(config.clients.allow),
+    guard: ownGuard(options, []),
+    resolver: buildResolver(config.dns),
+    rotator,
+    tunnels: new Tunnels(config.timeouts),
+    wires: new Set(),
+    buffers: new ReadBuffers(),
+    observer: new ThreadObserver(new Counters(counters, index), accessLog),
+    timeouts: config.timeouts,
+    adoptHandles,
+    nextId: () => `${index}-${(++count).toString(36)}`,
+  };
+}
+
+function ownGuard({ config }: LaneOptions, own: readonly Endpoint[]): Guard {
+  return buildGuard({ ...config.targets, own, isLocal });
+}
+
+/** Whether this Node lets sockets be adopted shows with the first one; if not, the lane goes on without. */
+function accept(socket: Socket, context: ProxyContext): void {
+  context.adoptHandles &&= canAdopt(socket);
+  void proxy(socket, context);
+}
+
+/** Whether an address is one of this host; asked anew each time, since addresses come and go. */
+function isLocal(address: string): boolean {
+  return Object.values(networkInterfaces()).some((entries) =>
+    entries?.some((entry) => entry.address === address),
+  );
+}
+
+async function closeLane(
+  listeners: readonly Listener[],
+  { tunnels, wires }: ProxyContext,
+  drainMs: number,
+): Promise<void> {
+  for (const listener of listeners) listener.close();
+  const idle = (): boolean => tunnels.size === 0 && wires.size === 0;
+  if (await until(idle, drainMs)) return;
+  tunnels.cut('SHUTTING_DOWN');
+  for (const wire of wires) wire.cut();
+  await until(idle, GRACE_MS);
+}
+
+/** @returns whether it came true in time. */
+async function until(condition: () => boolean, ms: number): Promise<boolean> {
+  const deadline = performance.now() + ms;
+  while (!condition()) {
+    if (performance.now() >= deadline) return false;
+    await new Promise((resolve) => setTimeout(resolve, IDLE_POLL_MS));
+  }
+  return true;
+}
