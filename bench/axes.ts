@@ -5,7 +5,7 @@ import type { Memory } from './proc.ts';
 export const AXIS_NAMES = ['socks5', 'connect', 'fixed', 'down', 'up', 'rtt', 'idle'] as const;
 export type AxisName = (typeof AXIS_NAMES)[number];
 
-/** One figure of an axis; the idle axis has two. */
+/** One figure of an axis; some axes have two. */
 export interface Metric {
   readonly id: string;
   readonly axis: AxisName;
@@ -43,6 +43,22 @@ export const METRICS: readonly Metric[] = [
   },
   { id: 'down', axis: 'down', title: 'Bytes down', short: 'down', unit: 's CPU a GB', digits: 2 },
   { id: 'up', axis: 'up', title: 'Bytes up', short: 'up', unit: 's CPU a GB', digits: 2 },
+  {
+    id: 'downAll',
+    axis: 'down',
+    title: 'Bytes down, client and sink included',
+    short: 'down, all',
+    unit: 's CPU a GB',
+    digits: 2,
+  },
+  {
+    id: 'upAll',
+    axis: 'up',
+    title: 'Bytes up, client and sink included',
+    short: 'up, all',
+    unit: 's CPU a GB',
+    digits: 2,
+  },
   {
     id: 'rtt',
     axis: 'rtt',
@@ -112,7 +128,10 @@ export function obstacle(axis: AxisName, sizes: Sizes, descriptors: number): str
 
 /** What one run used. Memory is only read where it counts. */
 export interface Usage {
+  /** CPU seconds of the proxy. */
   readonly cpuSeconds: number;
+  /** CPU seconds of the load generator and the sink meanwhile. */
+  readonly othersSeconds: number;
   readonly before: Memory;
   readonly after: Memory;
 }
@@ -123,7 +142,11 @@ function perTunnel(before: number | undefined, after: number | undefined, count:
 
 /** The figures of one run, by metric. A metric that could not be read is left out. */
 export function figures(axis: AxisName, work: Work, usage: Usage): Record<string, number> {
-  if (work.kind === 'bytes') return { [axis]: usage.cpuSeconds / (work.bytes / 1e9) };
+  if (work.kind === 'bytes') {
+    const gigabytes = work.bytes / 1e9;
+    const all = usage.cpuSeconds + usage.othersSeconds;
+    return { [axis]: usage.cpuSeconds / gigabytes, [`${axis}All`]: all / gigabytes };
+  }
   if (work.kind !== 'idle') return { [axis]: (usage.cpuSeconds / work.count) * 1e6 };
   const rss = perTunnel(usage.before.rss, usage.after.rss, work.count);
   const pss = perTunnel(usage.before.pss, usage.after.pss, work.count);

@@ -47,10 +47,11 @@ interface Proxy {
 
 const reasonOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
-/** The last line a program wrote: most say there why they did not start. */
-function lastLine(path: string): string {
-  const line = readFileSync(path, 'utf8').trim().split('\n').at(-1) ?? '';
-  return line === '' ? '' : `: ${line.slice(0, 200)}`;
+/** What a program said when it did not start, without the folders of this machine. */
+function complaint(path: string): string {
+  const lines = readFileSync(path, 'utf8').trim().split('\n');
+  const line = lines.find((text) => /error|fatal|cannot/i.test(text)) ?? lines.at(-1) ?? '';
+  return line === '' ? '' : `: ${line.replaceAll(/(?:file:\/\/)?\/\S*\//g, '').slice(0, 200)}`;
 }
 
 async function startProxy(entrant: Entrant, sink: Sink, tunnels: number): Promise<Proxy> {
@@ -66,7 +67,7 @@ async function startProxy(entrant: Entrant, sink: Sink, tunnels: number): Promis
     await listening(child, port);
   } catch (error) {
     await end(child);
-    throw new Error(`did not start, ${reasonOf(error)}${lastLine(path).replaceAll(place, '')}`, {
+    throw new Error(`did not start, ${reasonOf(error)}${complaint(path)}`, {
       cause: error,
     });
   }
@@ -101,24 +102,27 @@ async function* answersOf(load: ChildProcess): AsyncGenerator<Exclude<Answer, { 
 }
 
 /** Runs one job and reads the proxy's use of CPU and memory around its measured part. */
-async function runJob(proxy: Proxy, job: Job): Promise<Usage & { seconds: number }> {
+async function runJob(proxy: Proxy, sink: Sink, job: Job): Promise<Usage & { seconds: number }> {
   const load = start('load', process.execPath, [script('./load.ts')], [...IPC]);
   try {
     const answers = answersOf(load);
     load.send({ prepare: job });
     await answers.next();
     await settle(proxy.pid);
+    const others = (): number => cpuSeconds(load.pid ?? 0) + cpuSeconds(sink.child.pid ?? 0);
     const before = memory(proxy.pid);
+    const othersBefore = others();
     const started = cpuSeconds(proxy.pid);
     load.send('go');
     const done = await answers.next();
+    const othersSeconds = others() - othersBefore;
     await settle(proxy.pid);
     const used = cpuSeconds(proxy.pid) - started;
     const after = memory(proxy.pid);
     load.send('check');
     await answers.next();
     const seconds = done.value?.kind === 'done' ? done.value.seconds : 0;
-    return { cpuSeconds: used, before, after, seconds };
+    return { cpuSeconds: used, othersSeconds, before, after, seconds };
   } finally {
     await end(load);
   }
@@ -133,7 +137,10 @@ async function runAxis(
 ): Promise<Outcome> {
   const work = workOf(axis, sizes);
   try {
-    const usage = await runJob(proxy, { route: { protocol, port: proxy.port, sinkPort: sink.port }, work });
+    const usage = await runJob(proxy, sink, {
+      route: { protocol, port: proxy.port, sinkPort: sink.port },
+      work,
+    });
     if (work.kind !== 'idle' && usage.cpuSeconds === 0) return { failed: 'too little work to measure' };
     return { figures: figures(axis, work, usage), seconds: usage.seconds };
   } catch (error) {
@@ -142,7 +149,7 @@ async function runAxis(
 }
 
 const warmUp = (proxy: Proxy, sink: Sink, protocol: Protocol, work: Work): Promise<unknown> =>
-  runJob(proxy, { route: { protocol, port: proxy.port, sinkPort: sink.port }, work });
+  runJob(proxy, sink, { route: { protocol, port: proxy.port, sinkPort: sink.port }, work });
 
 /**
  * Measures some axes against one fresh instance of a proxy, warmed up over each protocol it will be asked for.

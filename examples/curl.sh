@@ -4,7 +4,9 @@
 #   sh examples/curl.sh [URL]
 #
 # PROXY is Gyre's address, LOGIN `name:password` where it wants one. The URL should answer with the caller's address.
-# A pool of loopback addresses reaches this machine only: then give the URL of an echo on this machine.
+# A pool of loopback addresses reaches this machine only; beside `npm start`, ask its own echo:
+#
+#   sh examples/curl.sh http://127.0.0.1:1081
 set -eu
 proxy=${LOGIN:+$LOGIN@}${PROXY:-127.0.0.1:1080}
 url=${1:-https://api.ipify.org}

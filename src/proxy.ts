@@ -12,11 +12,12 @@ import { dial, type Remote } from './egress/dial.ts';
 import type { NameResolver, TargetAddress } from './egress/resolver.ts';
 import type { Rotator } from './egress/rotator.ts';
 import { ProxyError } from './errors.ts';
-import { sniff, Wire, type Inbound } from './handshake.ts';
+import { sniff, type Inbound } from './handshake.ts';
 import { Leg, type ReadBuffers } from './leg.ts';
 import type { Authenticator } from './policy/auth.ts';
 import type { Guard } from './policy/guard.ts';
 import { relay, type Tunnels } from './relay.ts';
+import { Wire } from './wire.ts';
 
 /** Everything the way may touch; built once a thread. */
 export interface ProxyContext {

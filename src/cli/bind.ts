@@ -42,9 +42,7 @@ export async function bindAll(ranges: readonly Range[]): Promise<BindResult[]> {
 
 /** What a range of addresses that this host does not have needs, as commands for root. */
 export function fixFor({ range, failed }: BindResult, device: string): string[] {
-  const first = failed[0];
-  if (first === undefined) return [];
-  if (first.code !== 'EADDRNOTAVAIL') return [];
+  if (failed[0]?.code !== 'EADDRNOTAVAIL') return [];
   const bits = range.family === 4 ? 32 : 128;
   const network = prefixOf(range);
   if (network === undefined || failed.length === 1) {

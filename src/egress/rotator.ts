@@ -7,7 +7,7 @@
 import type { Egress, Family } from '../connection.ts';
 import { formatAddress, formatIPv4 } from './format.ts';
 import { MAX_BLOCKS } from './ranges.ts';
-import { addressAt, segmentOf, type Block, type Rotation, type Snapshot } from './snapshot.ts';
+import { addressAt, includes, segmentOf, type Block, type Rotation, type Snapshot } from './snapshot.ts';
 import { walkTo } from './walk.ts';
 
 export { buildSnapshot, type Snapshot } from './snapshot.ts';
@@ -64,6 +64,12 @@ export class Rotator {
 
   get empty(): boolean {
     return !this.has(4) && !this.has(6);
+  }
+
+  /** Whether an address, given by its 4 or 16 bytes, belongs to the pool. */
+  includes(address: Uint8Array): boolean {
+    const value = address.reduce((sum, byte) => (sum << 8n) | BigInt(byte), 0n);
+    return includes(this.#rotation(address.length === 4 ? 4 : 6), value);
   }
 
   /**

@@ -102,3 +102,21 @@ export function segmentOf(rotation: Rotation, member: number): number {
   }
   return low;
 }
+
+/**
+ * Whether an address belongs to the pool. Not for the hot path: it looks at every segment.
+ * @param value Of the rotation's family.
+ */
+export function includes({ segments, starts, members }: Rotation, value: bigint): boolean {
+  return segments.some((segment, index) => {
+    if (typeof segment === 'object') return inBlock(segment, value);
+    const length = BigInt((starts[index + 1] ?? members) - starts[index]!);
+    const first = BigInt(segment);
+    return value >= first && value < first + length;
+  });
+}
+
+/** A hole counts as inside: nearly ours is close enough for what this answers. */
+function inBlock({ first, walk, holes }: Block, value: bigint): boolean {
+  return value >= first && value < first + walk.count + (holes.at(-1)?.lost ?? 0n);
+}

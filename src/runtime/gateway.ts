@@ -11,9 +11,8 @@ import { probe, StartError } from '../listener.ts';
 import { countersMemory, readStats, type Stats as ConnectionStats } from '../ops/counters.ts';
 import { startEcho, type Echo } from '../ops/echo.ts';
 import type { Config } from './config.ts';
-import { openLane, type Lane, type LaneOptions } from './lane.ts';
+import { Lanes } from './lanes.ts';
 import { openOutputs, type Outputs } from './outputs.ts';
-import { spawnLane } from './worker-lane.ts';
 
 export { StartError } from '../listener.ts';
 
@@ -80,10 +79,8 @@ function readPool(expression: readonly string[]): Range[] {
 class RunningGateway implements Gateway {
   readonly #config: Config;
   readonly #outputs: Outputs;
-  readonly #adoptHandles: boolean;
-  readonly #memory = rotatorMemory();
   readonly #counters: SharedArrayBuffer;
-  readonly #lanes: (Lane | undefined)[] = [];
+  readonly #lanes: Lanes;
   #ranges: readonly Range[];
   #echo: Echo | undefined = undefined;
   #endpoints: readonly Endpoint[] = [];
@@ -93,47 +90,17 @@ class RunningGateway implements Gateway {
     this.#config = config;
     this.#ranges = ranges;
     this.#outputs = outputs;
-    this.#adoptHandles = adoptHandles;
     this.#counters = countersMemory(Math.max(1, config.workers));
+    const { accessFormat } = outputs;
+    const plan = { config, memory: rotatorMemory(), counters: this.#counters, accessFormat, adoptHandles };
+    this.#lanes = new Lanes(plan, outputs, buildSnapshot(ranges));
   }
 
   async start(): Promise<void> {
-    const { workers, listen, echo } = this.#config;
+    const { listen, echo } = this.#config;
     for (const address of listen) await probe(address);
-    const first = await this.#openLane(0, listen);
-    this.#endpoints = first.endpoints;
-    // The other threads join on the very ports the first one got.
-    const joined = first.endpoints.map(({ address, port }) => ({ host: address, port }));
-    await Promise.all(
-      Array.from({ length: Math.max(0, workers - 1) }, (_, i) => this.#openLane(i + 1, joined)),
-    );
+    this.#endpoints = await this.#lanes.open();
     if (echo !== undefined) this.#echo = await startEcho(echo);
-  }
-
-  async #openLane(index: number, listen: LaneOptions['listen']): Promise<Lane> {
-    const { workers } = this.#config;
-    const options: LaneOptions = {
-      index,
-      listen,
-      config: this.#config,
-      reusePort: workers > 1,
-      snapshot: buildSnapshot(this.#ranges),
-      memory: this.#memory,
-      counters: this.#counters,
-      accessFormat: this.#outputs.accessFormat,
-      adoptHandles: this.#adoptHandles,
-    };
-    const lane = await (workers === 0
-      ? openLane(options, this.#outputs)
-      : spawnLane(options, this.#outputs, (error) => this.#lost(index, error)));
-    this.#lanes[index] = lane;
-    return lane;
-  }
-
-  /** A thread died: its tunnels are gone, the others serve on, and a new one takes its place. */
-  #lost(index: number, error: Error): void {
-    this.#lanes[index] = undefined;
-    this.#outputs.log.error('a worker thread died and is replaced', { lane: index, error });
   }
 
   get endpoints(): readonly Endpoint[] {
@@ -160,8 +127,7 @@ class RunningGateway implements Gateway {
 
   replacePool(expression: readonly string[]): PoolSummary {
     this.#ranges = readPool(expression);
-    const snapshot = buildSnapshot(this.#ranges);
-    for (const lane of this.#lanes) lane?.replace(snapshot);
+    this.#lanes.replace(buildSnapshot(this.#ranges));
     this.#outputs.log.info('pool replaced', { addresses: String(this.pool.addresses) });
     return this.pool;
   }
@@ -171,7 +137,7 @@ class RunningGateway implements Gateway {
   }
 
   async #close(drainMs: number): Promise<void> {
-    await Promise.all(this.#lanes.map(async (lane) => lane?.close(drainMs)));
+    await this.#lanes.close(drainMs);
     await this.#echo?.close();
     await this.#outputs.close();
   }

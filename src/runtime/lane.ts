@@ -18,6 +18,7 @@ import type { LineFormat } from '../ops/text.ts';
 import { buildAuthenticator } from '../policy/auth.ts';
 import { buildClientFilter } from '../policy/clients.ts';
 import { buildGuard, type Guard } from '../policy/guard.ts';
+import { ipBytes } from '../protocol/address.ts';
 import { proxy, type ProxyContext } from '../proxy.ts';
 import { Tunnels } from '../relay.ts';
 import type { Config } from './config.ts';
@@ -76,7 +77,7 @@ export async function openLane(options: LaneOptions, output: LaneOutput): Promis
   }
   const endpoints = listeners.map(({ endpoint }) => endpoint);
   // Ports the kernel chose are known only now.
-  context.guard = ownGuard(options, endpoints);
+  context.guard = ownGuard(options, endpoints, rotator);
   return {
     endpoints,
     replace: (snapshot) => rotator.replace(snapshot),
@@ -91,7 +92,7 @@ function buildContext(options: LaneOptions, rotator: Rotator, lines: LineBatch):
   return {
     auth: buildAuthenticator(config.users),
     allowsClient: buildClientFilter(config.clients.allow),
-    guard: ownGuard(options, []),
+    guard: ownGuard(options, [], rotator),
     resolver: buildResolver(config.dns),
     rotator,
     tunnels: new Tunnels(config.timeouts),
@@ -104,8 +105,10 @@ function buildContext(options: LaneOptions, rotator: Rotator, lines: LineBatch):
   };
 }
 
-function ownGuard({ config }: LaneOptions, own: readonly Endpoint[]): Guard {
-  return buildGuard({ ...config.targets, own, isLocal });
+/** An address of the pool may be ours without being on an interface (AnyIP). */
+function ownGuard({ config }: LaneOptions, own: readonly Endpoint[], rotator: Rotator): Guard {
+  const isOurs = (address: string): boolean => isLocal(address) || rotator.includes(ipBytes(address)!);
+  return buildGuard({ ...config.targets, own, isLocal: isOurs });
 }
 
 /** Whether this Node lets sockets be adopted shows with the first one; if not, the lane goes on without. */

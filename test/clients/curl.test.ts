@@ -38,7 +38,12 @@ declare(
       1,
       'one connection to the proxy',
     );
-    assertPool([callerIn(outcome.stdout, '/any')]);
+    const caller = callerIn(outcome.stdout, '/any');
+    assertPool([caller]);
+    assert(
+      outcome.stderr.includes(`< Proxy-Status: gyre; egress="${caller}"`),
+      'the answer names the egress',
+    );
   },
 );
 

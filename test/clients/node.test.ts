@@ -157,7 +157,8 @@ interface Socksv5Client {
 }
 
 /** Last released in 2015, without types, and CommonJS. Its `connect` shortcut uses a function Node no longer has. */
-const socksv5 = createRequire(import.meta.url)('socksv5') as {
+const require = createRequire(import.meta.url);
+const socksv5 = require('socksv5') as {
   readonly Client: new (options: object) => Socksv5Client;
   readonly auth: { None(): object; UserPassword(user: string, password: string): object };
 };

@@ -43,9 +43,9 @@ export function didYouMean(word: string, known: readonly string[]): string | und
     lower,
     known.map((name) => name.toLowerCase()),
   );
-  // A third of the letters wrong is still a slip of the fingers; more is another word.
-  const near =
-    distance(lower, nearest) <= Math.max(1, Math.floor(word.length / 3)) || lower.startsWith(nearest);
+  // Two letters changed places, or a third of them wrong, is a slip of the fingers; more is another word.
+  const slips = word.length < 4 ? 1 : Math.max(2, Math.floor(word.length / 3));
+  const near = distance(lower, nearest) <= slips || lower.startsWith(nearest);
   return near ? `did you mean ${known.find((name) => name.toLowerCase() === nearest)}?` : undefined;
 }
 

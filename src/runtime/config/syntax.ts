@@ -46,9 +46,9 @@ export function syntaxProblems(
   text: string,
   place: (offset: number) => string,
 ): SyntaxProblems {
-  const problems = document.errors.slice(0, MOST_PROBLEMS).map(({ code, pos: [offset, end] }) => {
+  const problems = document.errors.slice(0, MOST_PROBLEMS).map(({ code, pos: [offset] }) => {
     const [message, hint] =
-      code === 'DUPLICATE_KEY' ? twice(text.slice(offset, end)) : reading(code, text, offset);
+      code === 'DUPLICATE_KEY' ? twice(text.slice(offset)) : reading(code, text, offset);
     return { where: place(offset), message, hint, frame: frame(text, offset) };
   });
   const tricks = indirections(document, place);
@@ -56,8 +56,9 @@ export function syntaxProblems(
   return { fatal, problems: [...problems, ...tricks] };
 }
 
-function twice(key: string): readonly [string, string] {
-  return [`the key ${/^[\w.-]{1,40}$/.test(key) ? key : 'here'} is given twice`, 'leave one of the two out'];
+function twice(rest: string): readonly [string, string] {
+  const key = /^["']?([\w.-]{1,40})["']?\s*:/.exec(rest)?.[1];
+  return [`the key ${key ?? 'here'} is given twice`, 'leave one of the two out'];
 }
 
 function reading(code: ErrorCode, text: string, offset: number): readonly [message: string, hint?: string] {

@@ -4,6 +4,7 @@ import * as fc from 'fast-check';
 import type { Family } from '../../../src/connection.ts';
 import { parsePool, poolRanges } from '../../../src/egress/expression.ts';
 import { count, expand, type Range } from '../../../src/egress/ranges.ts';
+import { ipBytes } from '../../../src/protocol/address.ts';
 import {
   buildSnapshot,
   Rotator,
@@ -323,4 +324,28 @@ suite('membership', () => {
     assert.deepEqual(take(one!, 30), take(two!, 30));
     assert.deepEqual(take(one!, 30, 'x', 6), take(two!, 30, 'x', 6));
   });
+});
+
+test('includes() knows every address of the pool and no other', () => {
+  const pool = rotator('global', '192.0.2.10-192.0.2.12, 198.51.100.7, 2001:db8::1, 2001:db8:1::/64');
+  for (const address of [
+    '192.0.2.10',
+    '192.0.2.12',
+    '198.51.100.7',
+    '2001:db8::1',
+    '2001:db8:1::',
+    '2001:db8:1::ffff',
+  ]) {
+    assert.equal(pool.includes(ipBytes(address)!), true, address);
+  }
+  for (const address of [
+    '192.0.2.9',
+    '192.0.2.13',
+    '198.51.100.8',
+    '2001:db8::2',
+    '2001:db8:2::',
+    '2001:db8:0:ffff::',
+  ]) {
+    assert.equal(pool.includes(ipBytes(address)!), false, address);
+  }
 });

@@ -1,0 +1,103 @@
+/** All lanes of a gateway, and their replacement when a thread dies. */
+import type { Endpoint } from '../connection.ts';
+import type { Snapshot } from '../egress/rotator.ts';
+import type { ListenAddress } from '../listener.ts';
+import { openLane, type Lane, type LaneOptions } from './lane.ts';
+import type { Outputs } from './outputs.ts';
+import { spawnLane } from './worker-lane.ts';
+
+/** Before a dead thread is replaced: doubled with each death that follows soon after the last; milliseconds. */
+const RESPAWN_MS = { first: 100, last: 10_000 } as const;
+/** A thread that lived this long died of something new; milliseconds. */
+const LONG_LIFE_MS = 60_000;
+
+/** What all lanes have in common. */
+export type LanePlan = Omit<LaneOptions, 'index' | 'listen' | 'reusePort' | 'snapshot'>;
+
+interface Place {
+  lane: Lane | undefined;
+  openedAt: number;
+  respawnMs: number;
+}
+
+export class Lanes {
+  readonly #plan: LanePlan;
+  readonly #outputs: Outputs;
+  readonly #places: Place[];
+  #snapshot: Snapshot;
+  #listen: readonly ListenAddress[];
+  #closing = false;
+
+  constructor(plan: LanePlan, outputs: Outputs, snapshot: Snapshot) {
+    this.#plan = plan;
+    this.#outputs = outputs;
+    this.#snapshot = snapshot;
+    this.#listen = plan.config.listen;
+    this.#places = Array.from({ length: Math.max(1, plan.config.workers) }, () => ({
+      lane: undefined,
+      openedAt: 0,
+      respawnMs: RESPAWN_MS.first,
+    }));
+  }
+
+  /**
+   * @returns Where they listen.
+   * @throws StartError
+   */
+  async open(): Promise<readonly Endpoint[]> {
+    const { endpoints } = await this.#open(0);
+    // The other threads join on the very ports the first one got.
+    this.#listen = endpoints.map(({ address, port }) => ({ host: address, port }));
+    await Promise.all(this.#places.slice(1).map((_, i) => this.#open(i + 1)));
+    return endpoints;
+  }
+
+  replace(snapshot: Snapshot): void {
+    this.#snapshot = snapshot;
+    for (const { lane } of this.#places) lane?.replace(snapshot);
+  }
+
+  async close(drainMs: number): Promise<void> {
+    this.#closing = true;
+    await Promise.all(this.#places.map(async ({ lane }) => lane?.close(drainMs)));
+  }
+
+  async #open(index: number): Promise<Lane> {
+    const place = this.#places[index]!;
+    const snapshot = this.#snapshot;
+    const reusePort = this.#places.length > 1;
+    const options: LaneOptions = { ...this.#plan, index, listen: this.#listen, reusePort, snapshot };
+    const lane = await (this.#plan.config.workers === 0
+      ? openLane(options, this.#outputs)
+      : spawnLane(options, this.#outputs, (error) => this.#lost(index, error)));
+    // What happened while the thread started.
+    if (snapshot !== this.#snapshot) lane.replace(this.#snapshot);
+    if (this.#closing) void lane.close(0);
+    place.lane = lane;
+    place.openedAt = performance.now();
+    return lane;
+  }
+
+  /** A thread died: its tunnels are gone, the others serve on, and a new one takes its place. */
+  #lost(index: number, error: Error): void {
+    const place = this.#places[index]!;
+    if (performance.now() - place.openedAt > LONG_LIFE_MS) place.respawnMs = RESPAWN_MS.first;
+    this.#outputs.log.error('a worker thread died and will be replaced', {
+      lane: index,
+      in_ms: place.respawnMs,
+      error,
+    });
+    place.lane = undefined;
+    setTimeout(() => void this.#respawn(index), place.respawnMs);
+    place.respawnMs = Math.min(2 * place.respawnMs, RESPAWN_MS.last);
+  }
+
+  async #respawn(index: number): Promise<void> {
+    if (this.#closing) return;
+    try {
+      await this.#open(index);
+    } catch (error) {
+      this.#lost(index, error as Error);
+    }
+  }
+}

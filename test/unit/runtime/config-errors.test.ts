@@ -1,0 +1,594 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, suite, test } from 'node:test';
+import { ConfigError, loadConfig, type Problem } from '../../../src/runtime/config.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'gyre-config-'));
+after(() => rmSync(folder, { recursive: true }));
+const file = join(folder, 'gyre.yaml');
+
+function problemsOf(text: string, environment: Record<string, string> = {}): readonly Problem[] {
+  writeFileSync(file, text);
+  try {
+    loadConfig({ file, environment });
+  } catch (error) {
+    assert.ok(error instanceof ConfigError, String(error));
+    return error.problems.map(({ where, message, hint }) => ({
+      where: where.replace(`${folder}/`, ''),
+      message,
+      hint,
+    }));
+  }
+  return [];
+}
+
+interface Case {
+  readonly name: string;
+  readonly text: string;
+  /** Line and column. */
+  readonly at: string;
+  readonly message: RegExp;
+  readonly hint?: RegExp;
+}
+
+const POOL = 'pool: 127.0.0.2\n';
+
+const CASES: readonly Case[] = [
+  // Keys
+  {
+    name: 'no pool',
+    text: 'workers: 1\n',
+    at: '1:1',
+    message: /^there is no pool/,
+    hint: /--pool .*GYRE_POOL.*pool:/,
+  },
+  { name: 'empty list of terms', text: 'pool: []\n', at: '1:7', message: /^the list is empty$/ },
+  {
+    name: 'unknown key',
+    text: `${POOL}wrokers: 1\n`,
+    at: '2:1',
+    message: /^unknown key "wrokers"$/,
+    hint: /^did you mean workers\?$/,
+  },
+  {
+    name: 'unknown key like nothing',
+    text: `${POOL}colour: 1\n`,
+    at: '2:1',
+    message: /^unknown key "colour"$/,
+    hint: /^known here: listen, pool, .*echo$/,
+  },
+  {
+    name: 'unknown key in a group',
+    text: `${POOL}timeouts:\n  idel: 1h\n`,
+    at: '3:3',
+    message: /^unknown key "idel"$/,
+    hint: /^did you mean idle\?$/,
+  },
+  {
+    name: 'unknown key of a user',
+    text: `${POOL}users:\n  - name: a\n    password: b\n    pool: c\n`,
+    at: '5:5',
+    message: /^unknown key "pool"$/,
+    hint: /^known here: name, password, passwordHash$/,
+  },
+  {
+    name: 'a key of Object.prototype',
+    text: `${POOL}constructor: 1\n`,
+    at: '2:1',
+    message: /^unknown key "constructor"$/,
+  },
+  {
+    name: '__proto__',
+    text: `${POOL}__proto__: {workers: 1}\n`,
+    at: '2:1',
+    message: /^unknown key "__proto__"$/,
+  },
+  {
+    name: 'a key given twice',
+    text: `${POOL}workers: 1\nworkers: 2\n`,
+    at: '3:1',
+    message: /^the key workers is given twice$/,
+    hint: /leave one/,
+  },
+  { name: 'no keys at all', text: '- 127.0.0.2\n', at: '1:1', message: /^expected options such as pool/ },
+  // Types
+  {
+    name: 'text for a group',
+    text: `${POOL}log: debug\n`,
+    at: '2:6',
+    message: /^expected keys here: level, format, access$/,
+  },
+  {
+    name: 'list for a group',
+    text: `${POOL}timeouts: [1s]\n`,
+    at: '2:11',
+    message: /^expected keys here: handshake, /,
+  },
+  {
+    name: 'number for a pool',
+    text: 'pool: 7\n',
+    at: '1:7',
+    message: /^expected addresses such as .*or a list of them$/,
+  },
+  {
+    name: 'number in a pool',
+    text: 'pool:\n  - 127.0.0.2\n  - 7\n',
+    at: '3:5',
+    message: /^expected addresses such as 192/,
+  },
+  {
+    name: 'text for a switch',
+    text: `${POOL}openRelay: "yes"\n`,
+    at: '2:12',
+    message: /^expected true or false$/,
+  },
+  {
+    name: 'yes is text in YAML 1.2',
+    text: `${POOL}targets: {allowPrivate: yes}\n`,
+    at: '2:25',
+    message: /^expected true or false$/,
+  },
+  {
+    name: 'a word unknown',
+    text: `${POOL}cursor: destinations\n`,
+    at: '2:9',
+    message: /^expected destination or global, not "destinations"$/,
+    hint: /did you mean destination\?/,
+  },
+  {
+    name: 'a strategy of the future',
+    text: `${POOL}strategy: random\n`,
+    at: '2:11',
+    message: /^expected round-robin, not "random"$/,
+  },
+  {
+    name: 'a log level of others',
+    text: `${POOL}log:\n  level: warning\n`,
+    at: '3:10',
+    message: /^expected error, warn, info or debug, not "warning"$/,
+    hint: /did you mean warn\?/,
+  },
+  {
+    name: 'text for workers',
+    text: `${POOL}workers: two\n`,
+    at: '2:10',
+    message: /^expected a whole number from 0 to 256$/,
+  },
+  {
+    name: 'half a worker',
+    text: `${POOL}workers: 1.5\n`,
+    at: '2:10',
+    message: /^expected a whole number from 0 to 256$/,
+  },
+  {
+    name: 'too many workers',
+    text: `${POOL}workers: 257\n`,
+    at: '2:10',
+    message: /^expected a whole number from 0 to 256$/,
+  },
+  {
+    name: 'less than no workers',
+    text: `${POOL}workers: -1\n`,
+    at: '2:10',
+    message: /^expected a whole number from 0 to 256$/,
+  },
+  {
+    name: 'access log is a switch',
+    text: `${POOL}log: {access: true}\n`,
+    at: '2:15',
+    message: /^expected off, - or the path of a file$/,
+  },
+  // Durations
+  {
+    name: 'a bare number',
+    text: `${POOL}timeouts:\n  idle: 30\n`,
+    at: '3:9',
+    message: /^expected a duration such as 10s, not the bare number 30$/,
+    hint: /^give a unit: 30s or 30ms$/,
+  },
+  {
+    name: 'a bare number in quotes',
+    text: `${POOL}timeouts:\n  idle: '30'\n`,
+    at: '3:9',
+    message: /not the bare number 30$/,
+    hint: /30s or 30ms/,
+  },
+  {
+    name: 'a strange unit',
+    text: `${POOL}timeouts:\n  fin: 3 days\n`,
+    at: '3:8',
+    message: /^expected a duration such as 10s, not "3 days"$/,
+    hint: /ms, s, m and h/,
+  },
+  {
+    name: 'no duration',
+    text: `${POOL}timeouts: {dns: [1s]}\n`,
+    at: '2:17',
+    message: /^expected a duration such as 10s$/,
+  },
+  {
+    name: 'below nothing',
+    text: `${POOL}timeouts: {dns: -1s}\n`,
+    at: '2:17',
+    message: /^expected a duration such as 10s, not "-1s"$/,
+  },
+  {
+    name: 'no time at all',
+    text: `${POOL}timeouts: {connect: 0s}\n`,
+    at: '2:21',
+    message: /^0s is too short$/,
+    hint: /1ms/,
+  },
+  {
+    name: 'longer than a timer',
+    text: `${POOL}timeouts: {idle: 577h}\n`,
+    at: '2:18',
+    message: /^577h is too long$/,
+    hint: /576h/,
+  },
+  // Listen addresses
+  {
+    name: 'no port',
+    text: `${POOL}listen: 127.0.0.1\n`,
+    at: '2:9',
+    message: /^"127\.0\.0\.1" has no port$/,
+    hint: /^write 127\.0\.0\.1:1080$/,
+  },
+  {
+    name: 'IPv6 without brackets',
+    text: `${POOL}listen: "::1:1080"\n`,
+    at: '2:9',
+    message: /^"::1:1080" needs brackets/,
+    hint: /\[::1\]:1080/,
+  },
+  {
+    name: 'IPv6 without port',
+    text: `${POOL}listen: '[::1]'\n`,
+    at: '2:9',
+    message: /^"\[::1\]" has no port$/,
+    hint: /^write \[::1\]:1080$/,
+  },
+  {
+    name: 'no address in brackets',
+    text: `${POOL}listen: '[127.0.0.1]:1'\n`,
+    at: '2:9',
+    message: /has no IPv6 address in its brackets$/,
+  },
+  {
+    name: 'a URL',
+    text: `${POOL}listen: socks5://127.0.0.1:1080\n`,
+    at: '2:9',
+    message: /is not a listen address$/,
+    hint: /leave the scheme out.*write 127\.0\.0\.1:1080$/,
+  },
+  {
+    name: 'a name',
+    text: `${POOL}listen: proxy.example:1080\n`,
+    at: '2:9',
+    message: /names are not resolved/,
+  },
+  {
+    name: 'a star',
+    text: `${POOL}listen: '*:1080'\n`,
+    at: '2:9',
+    message: /is not a listen address$/,
+    hint: /^write :1080$/,
+  },
+  {
+    name: 'an odd spelling',
+    text: `${POOL}listen: 127.1:1080\n`,
+    at: '2:9',
+    message: /^"127\.1" is not an IPv4 address$/,
+  },
+  {
+    name: 'a port too high',
+    text: `${POOL}listen: 127.0.0.1:65536\n`,
+    at: '2:9',
+    message: /has no valid port$/,
+    hint: /0 to 65535/,
+  },
+  {
+    name: 'a bare port too high',
+    text: `${POOL}listen: 65536\n`,
+    at: '2:9',
+    message: /^ports go from 0 to 65535$/,
+  },
+  {
+    name: 'a port below zero',
+    text: `${POOL}listen: [-1]\n`,
+    at: '2:10',
+    message: /^ports go from 0 to 65535$/,
+  },
+  {
+    name: 'a map',
+    text: `${POOL}listen: {port: 1080}\n`,
+    at: '2:9',
+    message: /^expected an address and port such as 127\.0\.0\.1:1080, or a list of them$/,
+  },
+  {
+    name: 'a map in the list',
+    text: `${POOL}listen:\n  - 1080\n  - {port: 1081}\n`,
+    at: '4:5',
+    message: /^expected an address and port such as 127\.0\.0\.1:1080$/,
+  },
+  {
+    name: 'an address twice',
+    text: `${POOL}listen: [1080, 'localhost:1080']\n`,
+    at: '2:16',
+    message: /^127\.0\.0\.1:1080 is given twice$/,
+    hint: /leave one/,
+  },
+  {
+    name: 'the echo on a listener',
+    text: `${POOL}listen: 1080\necho: 127.0.0.1:1080\n`,
+    at: '3:7',
+    message: /^127\.0\.0\.1:1080 is given twice$/,
+    hint: /a port of its own/,
+  },
+  {
+    name: 'a public echo',
+    text: `${POOL}echo: 0.0.0.0:1081\n`,
+    at: '2:7',
+    message: /^the echo listener may only be on loopback/,
+    hint: /write 127\.0\.0\.1:1081/,
+  },
+  {
+    name: 'an echo that is no address',
+    text: `${POOL}echo: true\n`,
+    at: '2:7',
+    message: /^expected an address and port such as 127\.0\.0\.1:1081, or off$/,
+  },
+  // Pool
+  {
+    name: 'no address',
+    text: 'pool:\n  - 127.0.0.2\n  - 127.0.0.300\n',
+    at: '3:5',
+    message: /^"127\.0\.0\.300" is not an IP address/,
+    hint: /supported are/,
+  },
+  {
+    name: 'host bits',
+    text: 'pool: 127.0.0.2,127.0.1.1/24\n',
+    at: '1:7',
+    message: /host bits set$/,
+    hint: /did you mean 127\.0\.1\.0\/24/,
+  },
+  {
+    name: 'a term twice',
+    text: 'pool:\n  - 127.0.0.2\n  - 127.0.0.2\n',
+    at: '3:5',
+    message: /is written twice$/,
+  },
+  {
+    name: 'terms that overlap',
+    text: 'pool:\n  - 127.0.0.2\n  - 127.0.0.0/29\n',
+    at: '3:5',
+    message: /^"127\.0\.0\.0\/29" overlaps "127\.0\.0\.2"/,
+  },
+  {
+    name: 'an idle exclusion',
+    text: "pool:\n  - 127.0.0.2\n  - '!127.0.0.9'\n",
+    at: '3:5',
+    message: /removes nothing from the pool$/,
+  },
+  {
+    name: 'everything excluded',
+    text: "pool:\n  - 127.0.0.2\n  - '!127.0.0.0/8'\n",
+    at: '2:3',
+    message: /^the pool is empty/,
+  },
+  {
+    name: 'an exclusion alone',
+    text: "pool: '!127.0.0.2'\n",
+    at: '1:7',
+    message: /removes nothing|the pool is empty/,
+  },
+  // Users
+  { name: 'users are text', text: `${POOL}users: alice\n`, at: '2:8', message: /^expected a list of users/ },
+  {
+    name: 'a user is text',
+    text: `${POOL}users: [alice]\n`,
+    at: '2:9',
+    message: /^expected a user with a name and a password$/,
+    hint: /\{name: alice/,
+  },
+  {
+    name: 'no name',
+    text: `${POOL}users:\n  - password: x\n`,
+    at: '3:5',
+    message: /^expected the user name as text$/,
+  },
+  {
+    name: 'an empty name',
+    text: `${POOL}users:\n  - {name: '', password: x}\n`,
+    at: '3:12',
+    message: /^the user name is empty$/,
+  },
+  {
+    name: 'a colon in the name',
+    text: `${POOL}users:\n  - {name: 'a:b', password: x}\n`,
+    at: '3:12',
+    message: /^a user name may not have a colon in it$/,
+  },
+  {
+    name: 'a name too long',
+    text: `${POOL}users:\n  - {name: ${'ä'.repeat(128)}, password: x}\n`,
+    at: '3:12',
+    message: /^the user name is longer than 255 bytes$/,
+  },
+  {
+    name: 'a password too long',
+    text: `${POOL}users:\n  - {name: a, password: ${'x'.repeat(256)}}\n`,
+    at: '3:25',
+    message: /^the password is longer than 255 bytes$/,
+  },
+  {
+    name: 'an empty password',
+    text: `${POOL}users:\n  - {name: a, password: ''}\n`,
+    at: '3:25',
+    message: /^the password is empty$/,
+  },
+  {
+    name: 'a number for a password',
+    text: `${POOL}users:\n  - {name: a, password: 12345}\n`,
+    at: '3:25',
+    message: /^expected the password as text$/,
+    hint: /put it in quotes/,
+  },
+  {
+    name: 'no password',
+    text: `${POOL}users:\n  - name: alice\n`,
+    at: '3:5',
+    message: /^the user "alice" has no password$/,
+    hint: /gyre hash-password/,
+  },
+  {
+    name: 'both kinds of password',
+    text: `${POOL}users:\n  - name: alice\n    password: x\n    passwordHash: $scrypt$ln=15,r=8,p=1$bKnCoZFybC8gYE4a/yENgA$vglbCBaPNleNs99XKq9Trgky3XIUP29SXj+anvC7UAk\n`,
+    at: '3:5',
+    message: /^the user "alice" has both/,
+    hint: /leave one/,
+  },
+  {
+    name: 'a hash of another kind',
+    text: `${POOL}users:\n  - name: alice\n    passwordHash: $2y$10$abcdefghijklmnopqrstuu\n`,
+    at: '4:19',
+    message: /^this is not a supported password hash$/,
+    hint: /gyre hash-password/,
+  },
+  {
+    name: 'a hash as a password',
+    text: `${POOL}users:\n  - name: alice\n    password: $scrypt$ln=15,r=8,p=1$abc$def\n`,
+    at: '4:15',
+    message: /^this is the hash of a password$/,
+    hint: /write it as passwordHash/,
+  },
+  {
+    name: 'a user twice',
+    text: `${POOL}users:\n  - {name: a, password: x}\n  - {name: a, password: y}\n`,
+    at: '4:12',
+    message: /^the user "a" is given twice$/,
+  },
+  // Clients, name servers
+  {
+    name: 'no network',
+    text: `${POOL}clients: {allow: [10.0.0.0/8, lan]}\n`,
+    at: '2:31',
+    message: /^"lan" is not an IP network/,
+  },
+  {
+    name: 'host bits in a network',
+    text: `${POOL}clients: {allow: 10.0.0.1/8}\n`,
+    at: '2:18',
+    message: /bits set beyond its prefix: write 10\.0\.0\.0\/8$/,
+  },
+  {
+    name: 'octal in a network',
+    text: `${POOL}clients: {allow: 010.0.0.0/8}\n`,
+    at: '2:18',
+    message: /is not an IP network/,
+  },
+  {
+    name: 'a prefix too long',
+    text: `${POOL}clients: {allow: 10.0.0.0/33}\n`,
+    at: '2:18',
+    message: /no valid prefix length/,
+  },
+  {
+    name: 'a mapped network',
+    text: `${POOL}clients: {allow: '::ffff:10.0.0.0/104'}\n`,
+    at: '2:18',
+    message: /IPv4-mapped/,
+  },
+  {
+    name: 'a number for a network',
+    text: `${POOL}clients: {allow: 7}\n`,
+    at: '2:18',
+    message: /^expected a network such as/,
+  },
+  {
+    name: 'a name for a name server',
+    text: `${POOL}dns: {servers: dns.example}\n`,
+    at: '2:16',
+    message: /is not the address of a name server$/,
+    hint: /192\.0\.2\.53:5353/,
+  },
+  {
+    name: 'a name server at port 0',
+    text: `${POOL}dns: {servers: '192.0.2.53:0'}\n`,
+    at: '2:16',
+    message: /is not the address of a name server$/,
+  },
+  // Open relays
+  {
+    name: 'every address, no users',
+    text: `${POOL}listen: ':1080'\n`,
+    at: '2:9',
+    message: /^anyone who can reach \[::\]:1080 could use this proxy/,
+    hint: /users:.*GYRE_USER.*clients:.*127\.0\.0\.1.*--open-relay/,
+  },
+  {
+    name: 'one public address of two',
+    text: `${POOL}listen: [1080, '192.0.2.1:1080']\n`,
+    at: '2:16',
+    message: /^anyone who can reach 192\.0\.2\.1:1080/,
+  },
+];
+
+suite('every mistake has a line, a sentence and where possible a hint', () => {
+  for (const { name, text, at, message, hint } of CASES) {
+    test(name, () => {
+      const problems = problemsOf(text);
+      assert.equal(problems.length, 1, JSON.stringify(problems, undefined, 2));
+      const [problem] = problems;
+      assert.equal(problem!.where, `gyre.yaml:${at}`);
+      assert.match(problem!.message, message);
+      assert.match(problem!.hint ?? '', hint ?? /^/);
+      assert.doesNotMatch(problem!.message, /\.$|Invalid input|undefined/);
+    });
+  }
+
+  test('all of them at once, in the order of the lines', () => {
+    const text =
+      'listen: [127.0.0.1, 5, {}, 70000]\npool:\n  - 127.0.0.x\n  - 127.0.0.2,127.0.0.y,127.0.0.z\n  - 7\nworkers: x\nusers: [{name: a}]\ntimeouts: {idle: 1, fin: 2}\n';
+    assert.deepEqual(
+      problemsOf(text).map(({ where }) => where.replace('gyre.yaml:', '')),
+      ['1:10', '1:24', '1:28', '3:5', '4:5', '4:5', '5:5', '6:10', '7:9', '8:18', '8:26'],
+    );
+  });
+
+  test('open relays are allowed on request, and closed by users or clients', () => {
+    const open = `${POOL}listen: ':1080'\n`;
+    assert.deepEqual(problemsOf(`${open}openRelay: true\n`), []);
+    assert.deepEqual(problemsOf(`${open}users: [{name: a, password: b}]\n`), []);
+    assert.deepEqual(problemsOf(`${open}clients: {allow: 10.0.0.0/8}\n`), []);
+    assert.deepEqual(problemsOf(open, { GYRE_OPEN_RELAY: 'true' }), []);
+    assert.deepEqual(problemsOf(open, { GYRE_USER: 'a:b' }), []);
+    for (const host of ['127.0.0.1', '127.9.9.9', "'[::1]", 'localhost']) {
+      assert.deepEqual(
+        problemsOf(`${POOL}listen: ${host}:1080${host.startsWith("'") ? "'" : ''}\n`),
+        [],
+        host,
+      );
+    }
+  });
+
+  test('a mistake among the users does not also make an open relay of it', () => {
+    const problems = problemsOf(`${POOL}listen: ':1080'\nusers: [{name: a}]\n`);
+    assert.deepEqual(
+      problems.map(({ where }) => where),
+      ['gyre.yaml:3:9'],
+    );
+  });
+
+  test('port 0 may stand twice: it is another port each time', () => {
+    assert.deepEqual(problemsOf(`${POOL}listen: [0, 0]\necho: 127.0.0.1:0\n`), []);
+  });
+
+  test('an interface of the pool is left for the start', () => {
+    assert.deepEqual(problemsOf("pool: [interface:nosuch0, '!192.0.2.7']\n"), []);
+    assert.match(problemsOf('pool: [interface:nosuch0, 127.0.0.2, 127.0.0.0/29]\n')[0]!.message, /overlaps/);
+  });
+});

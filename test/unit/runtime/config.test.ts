@@ -1,0 +1,196 @@
+import assert from 'node:assert/strict';
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { availableParallelism, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, suite, test } from 'node:test';
+import { ConfigError, defineConfig, loadConfig, type GyreOptions } from '../../../src/runtime/config.ts';
+import type { Setting } from '../../../src/runtime/config/layers.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'gyre-config-'));
+after(() => rmSync(folder, { recursive: true }));
+
+function fileOf(text: string, mode = 0o600): string {
+  const path = join(folder, 'gyre.yaml');
+  writeFileSync(path, text);
+  chmodSync(path, mode);
+  return path;
+}
+
+function flag(path: string, value: unknown, where: string): Setting {
+  return { path: path.split('.'), value, where };
+}
+
+suite('defineConfig', () => {
+  test('needs nothing but a pool', () => {
+    assert.deepEqual(defineConfig({ pool: '127.0.0.2-127.0.0.9' }), {
+      listen: [{ host: '127.0.0.1', port: 1080 }],
+      pool: ['127.0.0.2-127.0.0.9'],
+      strategy: 'round-robin',
+      cursor: 'destination',
+      workers: availableParallelism(),
+      users: [],
+      clients: { allow: [] },
+      targets: { allowPrivate: false },
+      openRelay: false,
+      dns: { servers: [] },
+      timeouts: {
+        handshake: 10_000,
+        connect: 4000,
+        dialSocks: 5000,
+        dialHttp: 10_000,
+        dns: 5000,
+        idle: 3_600_000,
+        fin: 60_000,
+        drain: 30_000,
+      },
+      log: { level: 'info', format: 'auto', access: '-' },
+      echo: undefined,
+    });
+  });
+
+  test('takes every option, and undefined for any', () => {
+    const all: GyreOptions = {
+      listen: ['[::1]:0', 1081, 'localhost:5'],
+      pool: ['127.0.0.2', '127.0.0.3,!127.0.0.3'],
+      strategy: undefined,
+      cursor: 'global',
+      workers: 0,
+      users: [{ name: 'alice', password: 'a:b' }],
+      clients: { allow: '10.0.0.0/8' },
+      targets: { allowPrivate: true },
+      openRelay: undefined,
+      dns: { servers: ['192.0.2.53', '[2001:db8::53]:5353'] },
+      timeouts: { idle: '1.5m', drain: '0s', connect: '500ms', dns: undefined },
+      log: { level: 'debug', format: 'json', access: '/var/log/gyre.log' },
+      echo: '127.0.0.1:0',
+    };
+    const config = defineConfig(all);
+    assert.deepEqual(config.listen, [
+      { host: '::1', port: 0 },
+      { host: '127.0.0.1', port: 1081 },
+      { host: '127.0.0.1', port: 5 },
+    ]);
+    assert.deepEqual(config.pool, ['127.0.0.2', '127.0.0.3,!127.0.0.3']);
+    assert.deepEqual(config.clients.allow, ['10.0.0.0/8']);
+    assert.deepEqual(config.dns.servers, ['192.0.2.53', '[2001:db8::53]:5353']);
+    assert.deepEqual(
+      [config.timeouts.idle, config.timeouts.drain, config.timeouts.connect, config.timeouts.dns],
+      [90_000, 0, 500, 5000],
+    );
+    assert.deepEqual(config.echo, { host: '127.0.0.1', port: 0 });
+    assert.equal(config.workers, 0);
+    assert.equal(config.strategy, 'round-robin');
+  });
+
+  test('freezes the result to its leaves, and leaves the options alone', () => {
+    const options = { pool: ['127.0.0.2'], users: [{ name: 'a', password: 'b' }] };
+    const config = defineConfig(options);
+    assert.ok(
+      Object.isFrozen(config) && Object.isFrozen(config.listen[0]) && Object.isFrozen(config.users[0]),
+    );
+    assert.ok(!Object.isFrozen(options.pool) && !Object.isFrozen(options.users[0]));
+  });
+
+  test('survives the way to a worker thread', () => {
+    const config = defineConfig({ pool: '127.0.0.2' });
+    assert.deepEqual(structuredClone(config), config);
+  });
+
+  test('names the place of a mistake as one writes it in code', () => {
+    const wrong = { pool: '127.0.0.2', timeouts: { idle: 30 }, users: [{ name: 'a', pasword: 'b' }] };
+    assert.throws(
+      () => defineConfig(wrong as unknown as GyreOptions),
+      (error) => {
+        assert.ok(error instanceof ConfigError);
+        const places = error.problems.map(({ where }) => where);
+        assert.deepEqual(places.toSorted(), ['timeouts.idle', 'users[0]', 'users[0].pasword']);
+        assert.match(
+          error.message,
+          /^timeouts\.idle: expected a duration such as 10s.* \(give a unit: 30s or 30ms\)$/m,
+        );
+        return true;
+      },
+    );
+    assert.throws(
+      () => defineConfig(null as unknown as GyreOptions),
+      /^ConfigError: options: expected options such as pool/,
+    );
+  });
+});
+
+suite('loadConfig', () => {
+  test('flags over environment over file over default', () => {
+    const file = fileOf(
+      'pool: 127.0.0.2\ncursor: global\nlog: {level: warn, format: json, access: off}\nworkers: 1\n',
+    );
+    const environment = { GYRE_LOG_LEVEL: 'error', GYRE_LOG_FORMAT: 'human' };
+    const flags = [flag('log.level', 'debug', '--log-level')];
+    const { config } = loadConfig({ file, environment, flags });
+    assert.deepEqual(config.log, { level: 'debug', format: 'human', access: 'off' });
+    assert.deepEqual([config.cursor, config.workers, config.strategy], ['global', 1, 'round-robin']);
+  });
+
+  test('a stronger list replaces a weaker one, and no item is left of that', () => {
+    const file = fileOf('pool: [127.0.0.2, 127.0.0.3]\nlisten: ["127.0.0.1:1", "127.0.0.1:2"]\n');
+    const { config } = loadConfig({
+      file,
+      environment: { GYRE_POOL: '127.0.0.9' },
+      flags: [flag('listen', ['3'], '--listen')],
+    });
+    assert.deepEqual(config.pool, ['127.0.0.9']);
+    assert.deepEqual(config.listen, [{ host: '127.0.0.1', port: 3 }]);
+  });
+
+  test('GYRE_CONFIG names the file, --config another one', () => {
+    const file = fileOf('pool: 127.0.0.2\n');
+    const loaded = loadConfig({ environment: { GYRE_CONFIG: file } });
+    assert.deepEqual([loaded.file, loaded.config.pool], [file, ['127.0.0.2']]);
+    assert.equal(loadConfig({ file, environment: { GYRE_CONFIG: '/nonexistent' } }).file, file);
+    assert.equal(loadConfig({ environment: { GYRE_POOL: '127.0.0.2' } }).file, undefined);
+  });
+
+  test('JSON is YAML', () => {
+    const file = fileOf('{\n\t"pool": ["127.0.0.2"],\n\t"workers": 3\n}\n');
+    assert.equal(loadConfig({ file }).config.workers, 3);
+  });
+
+  test('a key without a value counts as not written', () => {
+    const file = fileOf('pool: 127.0.0.2\nusers:\n#  - name: alice\nlog:\ntimeouts: {idle: ~}\n');
+    const { config } = loadConfig({ file, environment: { GYRE_LOG_LEVEL: 'warn' } });
+    assert.deepEqual([config.users, config.log.level, config.timeouts.idle], [[], 'warn', 3_600_000]);
+  });
+
+  test('errors of all sources come together, each with its own place', () => {
+    const file = fileOf('pool: 127.0.0.2\nworker: 2\nlog:\n  level: loud\n');
+    const environment = { GYRE_WORKERS: 'many', PROXY_USER: 'alice' };
+    const flags = [flag('listen', ['1:2:3'], '--listen')];
+    assert.throws(
+      () => loadConfig({ file, environment, flags }),
+      (error) => {
+        assert.ok(error instanceof ConfigError);
+        assert.deepEqual(
+          error.problems.map(({ where }) => where).toSorted(),
+          ['--listen', 'GYRE_WORKERS', 'PROXY_USER', `${file}:2:1`, `${file}:4:10`].toSorted(),
+        );
+        return true;
+      },
+    );
+  });
+
+  test('an option below something that holds no keys is an error of the file', () => {
+    const file = fileOf('pool: 127.0.0.2\nlog: loud\n');
+    assert.throws(() => loadConfig({ file, environment: { GYRE_LOG_LEVEL: 'warn' } }), {
+      message: `${file}:2:6: expected keys here: level, format, access`,
+    });
+  });
+
+  test('passwords that everyone on the host can read are worth a note', () => {
+    const text = 'pool: 127.0.0.2\nusers: [{name: alice, password: s3cret}]\n';
+    const { notes } = loadConfig({ file: fileOf(text, 0o644) });
+    assert.equal(notes.length, 1);
+    assert.match(notes[0]!, /everyone on this host can read the passwords in .*gyre\.yaml: chmod 600 it/);
+    assert.deepEqual(loadConfig({ file: fileOf(text, 0o640) }).notes, []);
+    const other = { flags: [flag('users', [{ name: 'bob', password: 'x' }], '--user')] };
+    assert.deepEqual(loadConfig({ file: fileOf(text, 0o644), ...other }).notes, []);
+  });
+});
