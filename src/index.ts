@@ -37,7 +37,7 @@ export { StartError, type Gateway, type PoolSummary, type Stats } from './runtim
  *
  * @throws ConfigError with all that is wrong with the options; PoolError; StartError when it cannot listen.
  */
-export function createGateway(options: GyreOptions): Promise<Gateway> {
+export async function createGateway(options: GyreOptions): Promise<Gateway> {
   return startGateway(
     defineConfig({ workers: 0, ...options, log: { level: 'warn', access: 'off', ...options.log } }),
   );

@@ -21,10 +21,12 @@ export function connectTunnel(proxy: ProxyAddress, target: Endpoint, signal: Abo
   const { address: host, port } = proxy;
   return new Promise((resolve, reject) => {
     request({ method: 'CONNECT', host, port, path: authority, headers, agent: false, signal })
-      .on('error', (error) => reject(noConnection(error, `the proxy at ${host} port ${port}`)))
-      .on('response', () =>
-        reject(new Failure('what answers there is no HTTP proxy', 'is it the port of the proxy?')),
-      )
+      .on('error', (error: NodeJS.ErrnoException) => {
+        // llhttp could not read the answer.
+        const strange = error.code?.startsWith('HPE_') === true;
+        reject(strange ? noHttp() : noConnection(error, `the proxy at ${host} port ${port}`));
+      })
+      .on('response', () => reject(noHttp()))
       .on('connect', (response, socket, early) => {
         socket.on('error', () => {});
         const refusal = refused(response, proxy);
@@ -37,6 +39,10 @@ export function connectTunnel(proxy: ProxyAddress, target: Endpoint, signal: Abo
       })
       .end();
   });
+}
+
+function noHttp(): Failure {
+  return new Failure('what answers there does not speak HTTP CONNECT', 'is it the port of the proxy?');
 }
 
 function formatAuthority({ address, port }: Endpoint): string {

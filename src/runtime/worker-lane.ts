@@ -11,46 +11,49 @@ const ENTRY = new URL(import.meta.url.endsWith('.ts') ? './worker.ts' : './worke
  * @param lost Called when the thread ends without having been told to; its tunnels are gone.
  * @throws StartError
  */
-export function spawnLane(
+export async function spawnLane(
   options: LaneOptions,
   output: LaneOutput,
   lost: (error: Error) => void,
 ): Promise<Lane> {
-  const worker = new Worker(ENTRY, { workerData: options, name: `gyre-lane-${options.index}` });
+  // The flags of the program around us (--input-type, a test runner's) are not meant for our threads.
+  const worker = new Worker(ENTRY, { workerData: options, execArgv: [], name: `gyre-lane-${options.index}` });
   const tell = (message: ToWorker): void => worker.postMessage(message);
-  let error: Error | undefined;
-  let closing = false;
+  let death: Error | undefined;
+  let state: 'starting' | 'serving' | 'closing' = 'starting';
+  worker.on('error', (thrown) => (death = thrown instanceof Error ? thrown : new Error(String(thrown))));
   const exited = new Promise<void>((resolve) => {
-    worker.on('error', (thrown) => (error = thrown instanceof Error ? thrown : new Error(String(thrown))));
     worker.on('exit', (code) => {
       resolve();
-      if (!closing) lost(error ?? new Error(`the thread ended with code ${code}`));
+      death ??= new Error(`the thread ended with code ${code}`);
+      if (state === 'serving') lost(death);
     });
   });
-  return new Promise((resolve, reject) => {
+  const ready = await Promise.race([listenTo(worker, output), exited]);
+  if (ready === undefined) throw new StartError('a worker thread ended while it started', death?.message);
+  if (ready.type === 'failed') throw new StartError(ready.message, ready.hint);
+  state = 'serving';
+  return {
+    endpoints: ready.endpoints,
+    replace: (snapshot) => tell({ type: 'replace', snapshot }),
+    close(drainMs) {
+      state = 'closing';
+      tell({ type: 'close', drainMs });
+      return exited;
+    },
+  };
+}
+
+/** Passes on what a worker has to say, as long as it lives; resolves with its first word on whether it serves. */
+function listenTo(
+  worker: Worker,
+  output: LaneOutput,
+): Promise<Extract<FromWorker, { type: 'ready' | 'failed' }>> {
+  return new Promise((resolve) => {
     worker.on('message', (message: FromWorker) => {
-      switch (message.type) {
-        case 'ready':
-          return resolve({
-            endpoints: message.endpoints,
-            replace: (snapshot) => tell({ type: 'replace', snapshot }),
-            close(drainMs) {
-              closing = true;
-              tell({ type: 'close', drainMs });
-              return exited;
-            },
-          });
-        case 'failed':
-          closing = true;
-          return reject(new StartError(message.message, message.hint));
-        case 'access':
-          return output.access(message.text, message.lines);
-        case 'warn':
-          return output.warn(message.message, message.fields);
-        default:
-          return message satisfies never;
-      }
+      if (message.type === 'access') output.access(message.text, message.lines);
+      else if (message.type === 'warn') output.warn(message.message, message.fields);
+      else resolve(message);
     });
-    void exited.then(() => reject(new StartError('a worker thread ended while it started', error?.message)));
   });
 }
