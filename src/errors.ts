@@ -216,12 +216,17 @@ export class ProxyError extends Error {
 const ERRNO: Readonly<Record<string, FailureCode>> = {
   ECONNREFUSED: 'TARGET_REFUSED',
   ECONNRESET: 'TARGET_RESET',
+  ECONNABORTED: 'TARGET_RESET',
   EPIPE: 'TARGET_RESET',
   ETIMEDOUT: 'TARGET_TIMEOUT',
   EHOSTUNREACH: 'HOST_UNREACHABLE',
   EHOSTDOWN: 'HOST_UNREACHABLE',
   ENETUNREACH: 'NETWORK_UNREACHABLE',
   ENETDOWN: 'NETWORK_UNREACHABLE',
+  // A source address that cannot have this destination, such as 127.0.0.2 for anything but loopback.
+  EINVAL: 'NETWORK_UNREACHABLE',
+  // IPv6 is switched off on this host.
+  EAFNOSUPPORT: 'EGRESS_NOT_ON_HOST',
   // A route of type `prohibit`, or a firewall, on the way out of this source address.
   EACCES: 'EGRESS_FORBIDDEN',
   EPERM: 'EGRESS_FORBIDDEN',
@@ -242,5 +247,6 @@ export function fromDialError(error: NodeJS.ErrnoException): ProxyError {
         ? 'EGRESS_NOT_ON_HOST'
         : 'PORTS_EXHAUSTED'
       : ERRNO[error.code ?? ''];
-  return new ProxyError(code ?? 'INTERNAL', undefined, error);
+  const detail = error.code === 'EINVAL' ? 'the target cannot be reached from the egress address' : undefined;
+  return new ProxyError(code ?? 'INTERNAL', detail, error);
 }

@@ -56,7 +56,7 @@ async function openTunnel(proxy: ProxyAddress, target: Endpoint, signal: AbortSi
   if (proxy.protocol === 'http') return await connectTunnel(proxy, target, signal);
   const socket = await connectTo(proxy, 'the proxy', signal);
   try {
-    await requestTunnel(socket, target, proxy.credentials, signal);
+    await requestTunnel(socket, target, proxy.credentials);
     return socket;
   } catch (error) {
     socket.destroy();

@@ -42,7 +42,7 @@ async function healthcheck(text: string | undefined, file: string | undefined): 
   const socket = await connectTo(endpoint, 'the proxy', signal);
   try {
     // Both methods: whether users are configured is no question of health.
-    await greet(socket, [0x00, 0x02], signal);
+    await greet(socket, [0x00, 0x02]);
     say(`ok: ${formatListen({ host: endpoint.address, port: endpoint.port })} answers`);
   } finally {
     socket.destroy();

@@ -35,6 +35,7 @@ export class ProxyRefusal extends Failure {
 
 /**
  * Connects, with an error listener from birth.
+ * @param signal Destroys the socket, at any time: the deadline of everything that is done with it.
  * @throws {Failure} It refuses, or the signal fires first.
  */
 export async function connectTo(
@@ -58,13 +59,9 @@ export async function connectTo(
  * The first exchange: which methods are offered, and which one the proxy takes (0xff: none).
  * @throws {Failure} The answer is no SOCKS5.
  */
-export async function greet(
-  socket: Socket,
-  methods: readonly number[],
-  signal: AbortSignal,
-): Promise<number> {
+export async function greet(socket: Socket, methods: readonly number[]): Promise<number> {
   socket.write(Uint8Array.of(5, methods.length, ...methods));
-  const [version, method] = await read(socket, 2, signal);
+  const [version, method] = await read(socket, 2);
   if (version !== 5)
     throw new Failure('what answers there does not speak SOCKS5', 'is it the port of the proxy?');
   return method!;
@@ -79,15 +76,14 @@ export async function requestTunnel(
   socket: Socket,
   target: Endpoint,
   credentials: Credentials | undefined,
-  signal: AbortSignal,
 ): Promise<void> {
-  const method = await greet(socket, credentials === undefined ? [NO_AUTH] : [NO_AUTH, PASSWORD], signal);
+  const method = await greet(socket, credentials === undefined ? [NO_AUTH] : [NO_AUTH, PASSWORD]);
   if (method === REFUSED) {
     throw credentials === undefined
       ? new Failure('the proxy wants a user name and a password', 'give them with --user NAME:PASSWORD')
       : new Failure('the proxy accepts neither a password nor none');
   }
-  if (method === PASSWORD) await authenticate(socket, credentials, signal);
+  if (method === PASSWORD) await authenticate(socket, credentials);
   socket.write(
     Buffer.concat([
       Uint8Array.of(5, 1, 0),
@@ -95,28 +91,24 @@ export async function requestTunnel(
       Uint8Array.of(target.port >> 8, target.port & 255),
     ]),
   );
-  const [, reply = 1, , type] = await read(socket, 4, signal);
+  const [, reply = 1, , type] = await read(socket, 4);
   if (reply !== 0) {
     throw new ProxyRefusal(
       reply,
       `the proxy answered ${REPLIES[reply] ?? `with the unknown code ${reply}`} (SOCKS reply ${reply})`,
     );
   }
-  const length = type === 3 ? (await read(socket, 1, signal))[0]! : type === 4 ? 16 : 4;
-  await read(socket, length + 2, signal);
+  const length = type === 3 ? (await read(socket, 1))[0]! : type === 4 ? 16 : 4;
+  await read(socket, length + 2);
 }
 
-async function authenticate(
-  socket: Socket,
-  credentials: Credentials | undefined,
-  signal: AbortSignal,
-): Promise<void> {
+async function authenticate(socket: Socket, credentials: Credentials | undefined): Promise<void> {
   if (credentials === undefined) throw new Failure('the proxy took a method that was not offered');
   const [name, password] = [Buffer.from(credentials.name), Buffer.from(credentials.password)];
   socket.write(
     Buffer.concat([Uint8Array.of(1, name.length), name, Uint8Array.of(password.length), password]),
   );
-  const [, status] = await read(socket, 2, signal);
+  const [, status] = await read(socket, 2);
   if (status !== 0) throw new Failure('the proxy does not accept this user name and password');
 }
 
@@ -128,19 +120,25 @@ function encodeHost(host: string): Uint8Array {
 }
 
 /** Exactly so many bytes, and not one more: what follows belongs to the tunnel. */
-async function read(socket: Socket, count: number, signal: AbortSignal): Promise<Buffer> {
-  for (;;) {
-    const bytes = socket.read(count) as Buffer | null;
-    if (bytes?.length === count) return bytes;
-    if (bytes !== null || socket.readableEnded || socket.destroyed) {
-      throw new Failure('the proxy closed the connection in the middle of its answer', 'its log says why');
-    }
-    try {
-      await Promise.race([once(socket, 'readable', { signal }), once(socket, 'close', { signal })]);
-    } catch (error) {
-      throw noConnection(error as NodeJS.ErrnoException, 'the proxy');
-    }
-  }
+function read(socket: Socket, count: number): Promise<Buffer> {
+  const { promise, resolve, reject } = Promise.withResolvers<Buffer>();
+  let bytes = Buffer.alloc(0);
+  const take = (chunk: Buffer): void => {
+    bytes = Buffer.concat([bytes, chunk]);
+    if (bytes.length >= count) resolve(bytes.subarray(0, count));
+  };
+  const end = (): void => reject(cutShort(socket));
+  if (socket.readableEnded || socket.destroyed) end();
+  socket.on('data', take).on('end', end).on('close', end).resume();
+  return promise.finally(() => {
+    socket.off('data', take).off('end', end).off('close', end).pause();
+    if (bytes.length > count) socket.unshift(bytes.subarray(count));
+  });
+}
+
+function cutShort({ errored }: Socket): Failure {
+  if (errored !== null) return noConnection(errored, 'the proxy');
+  return new Failure('the proxy closed the connection in the middle of its answer', 'its log says why');
 }
 
 /** A failed connection in words. */
