@@ -14,11 +14,20 @@ export interface AccessLog {
 export class ThreadObserver implements Observer {
   readonly #counters: Counters;
   readonly #access: AccessLog | undefined;
+  readonly #unforeseen: (connection: Connection) => void;
 
-  /** @param access undefined switches the access log off. */
-  constructor(counters: Counters, access: AccessLog | undefined) {
+  /**
+   * @param access undefined switches the access log off.
+   * @param unforeseen Called for a connection that failed in a way nobody thought of.
+   */
+  constructor(
+    counters: Counters,
+    access: AccessLog | undefined,
+    unforeseen: (connection: Connection) => void = () => {},
+  ) {
     this.#counters = counters;
     this.#access = access;
+    this.#unforeseen = unforeseen;
   }
 
   opened(connection: Connection): void {
@@ -27,6 +36,7 @@ export class ThreadObserver implements Observer {
 
   closed(connection: Connection): void {
     this.#counters.closed(connection);
+    if (connection.failure?.code === 'INTERNAL') this.#unforeseen(connection);
     if (this.#access !== undefined) this.#access.batch.add(accessLine(connection, this.#access.format));
   }
 }

@@ -64,14 +64,14 @@ export interface Lane {
 export async function openLane(options: LaneOptions, output: LaneOutput): Promise<Lane> {
   const lines = new LineBatch((text, count) => output.access(text, count));
   const rotator = new Rotator(options.memory, options.config.cursor, options.snapshot);
-  const context = buildContext(options, rotator, lines);
+  const context = buildContext(options, rotator, lines, output);
   const listeners: Listener[] = [];
   for (const address of options.listen) {
     listeners.push(
       await listen(address, {
         reusePort: options.reusePort,
         onAccept: (socket) => accept(socket, context),
-        onError: (error) => output.warn('accepting a connection failed', { error: error.message }),
+        onError: (error) => output.warn('accepting a connection failed', { error: inWords(error) }),
       }),
     );
   }
@@ -85,7 +85,12 @@ export async function openLane(options: LaneOptions, output: LaneOutput): Promis
   };
 }
 
-function buildContext(options: LaneOptions, rotator: Rotator, lines: LineBatch): ProxyContext {
+function buildContext(
+  options: LaneOptions,
+  rotator: Rotator,
+  lines: LineBatch,
+  output: LaneOutput,
+): ProxyContext {
   const { config, index, counters, accessFormat, adoptHandles } = options;
   const accessLog = accessFormat && { batch: lines, format: accessFormat };
   let count = 0;
@@ -98,11 +103,18 @@ function buildContext(options: LaneOptions, rotator: Rotator, lines: LineBatch):
     tunnels: new Tunnels(config.timeouts),
     wires: new Set(),
     buffers: new ReadBuffers(),
-    observer: new ThreadObserver(new Counters(counters, index), accessLog),
+    observer: new ThreadObserver(new Counters(counters, index), accessLog, ({ id, failure }) =>
+      output.warn('a connection failed for a reason nobody foresaw', { id, error: inWords(failure?.cause) }),
+    ),
     timeouts: config.timeouts,
     adoptHandles,
     nextId: () => `${index}-${(++count).toString(36)}`,
   };
+}
+
+/** With its stack, as text: an Error loses its code on the way to another thread. */
+function inWords(error: unknown): string {
+  return error instanceof Error ? (error.stack ?? error.message) : String(error);
 }
 
 /** An address of the pool may be ours without being on an interface (AnyIP). */

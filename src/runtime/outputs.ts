@@ -1,5 +1,6 @@
 /** Where the program's log and the access lines of all lanes go. */
 import { LineSink } from '../ops/sink.ts';
+import type { SinkError } from '../ops/target.ts';
 import { createLog, type Log } from '../ops/log.ts';
 import type { LineFormat } from '../ops/text.ts';
 import { StartError } from '../listener.ts';
@@ -43,6 +44,7 @@ function openFile(path: string, format: Config['log']['format']): LineSink {
   try {
     return new LineSink({ path }, { format });
   } catch (error) {
-    throw new StartError((error as Error).message, undefined, error);
+    const { message, hint } = error as SinkError;
+    throw new StartError(message, hint, error);
   }
 }

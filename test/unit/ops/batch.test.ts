@@ -46,6 +46,18 @@ test('a full batch goes at once, and its timer with it', (t) => {
   assert.equal(delivered.length, 1);
 });
 
+test('after a full batch the next one waits its whole interval', (t) => {
+  const { batch, delivered } = collect(t, { intervalMs: 10, maxBytes: 6 });
+  batch.add('aa\n');
+  t.mock.timers.tick(5);
+  batch.add('bb\n');
+  batch.add('c\n');
+  t.mock.timers.tick(9);
+  assert.equal(delivered.length, 1);
+  t.mock.timers.tick(1);
+  assert.equal(delivered.length, 2);
+});
+
 test('flush hands over what waits, and nothing twice', (t) => {
   const { batch, delivered } = collect(t);
   batch.flush();

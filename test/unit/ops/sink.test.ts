@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { closeSync, constants, mkdirSync, mkdtempSync, openSync, readdirSync, readFileSync } from 'node:fs';
 import { readSync, renameSync, rmSync, statSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs';
+import { stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
@@ -143,6 +144,25 @@ test('reopen follows a rotation and loses nothing', async (t) => {
   assert.ok(descriptors() < before + 5);
 });
 
+test('a line torn in one file leaves no mark in the next', async (t) => {
+  const path = join(folder(t), 'log');
+  assert.equal(spawnSync('mkfifo', [path]).status, 0);
+  const reader = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  const sink = open(t, path);
+  // More than a pipe holds: it is half written when the reader leaves.
+  sink.write(`${'x'.repeat(2 ** 20)}\n`);
+  await sink.flush(10);
+  closeSync(reader);
+  await sink.flush(LONG);
+  assert.equal(sink.dropped, 1);
+  unlinkSync(path);
+  sink.reopen();
+  sink.write('whole\n');
+  await sink.flush(LONG);
+  const [notice, whole, end] = readFileSync(path, 'utf8').split('\n');
+  assert.deepEqual([told(notice!), whole, end], [1, 'whole', '']);
+});
+
 test('a reopen that fails is an error and keeps the old file', async (t) => {
   const at = folder(t);
   const path = join(at, 'sub', 'log');
@@ -177,6 +197,8 @@ test('close with a write on its way ends a flush, and each line is written or co
   const flushed = sink.flush(LONG);
   sink.close();
   await flushed;
+  // A write that were still in the thread pool would be over after these.
+  for (let i = 0; i < 8; i++) await stat(path);
   assert.equal(readFileSync(path, 'utf8').split('\n').length - 1 + sink.dropped, 2);
 });
 

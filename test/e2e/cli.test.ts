@@ -1,0 +1,287 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer, type AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, suite, test } from 'node:test';
+import { verifyPassword } from '../../src/policy/password.ts';
+import { runProgram, type Outcome, type RunOptions } from '../support/program.ts';
+import { GYRE_BIN } from '../support/program-gyre.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'gyre-cli-'));
+after(() => rmSync(folder, { recursive: true }));
+
+function gyre(args: readonly string[], options: RunOptions = {}): Promise<Outcome> {
+  return runProgram(process.execPath, [GYRE_BIN, ...args], options);
+}
+
+function fileOf(text: string): string {
+  const path = join(folder, 'gyre.yaml');
+  writeFileSync(path, text, { mode: 0o600 });
+  return path;
+}
+
+/** Ends with this code, says this on standard error, and shows nobody a stack trace. */
+function assertFails({ code, stderr }: Outcome, exitCode: number, message: RegExp): void {
+  assert.equal(code, exitCode, stderr);
+  assert.match(stderr, message);
+  assert.doesNotMatch(stderr, /^ +at .*\(?(file|node):/m);
+}
+
+suite('the command line', () => {
+  test('prints its version', async () => {
+    const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
+      version: string;
+    };
+    assert.deepEqual(await gyre(['--version']), {
+      code: 0,
+      signal: null,
+      stdout: `${version}\n`,
+      stderr: '',
+    });
+  });
+
+  for (const verb of ['', 'serve', 'check', 'pool', 'pool expand', 'prove', 'hash-password', 'healthcheck']) {
+    test(`${verb} --help shows what it takes${verb === 'pool' ? '' : ', and examples'}`, async () => {
+      const { code, stdout, stderr } = await gyre([...verb.split(' ').filter(Boolean), '--help']);
+      assert.deepEqual([code, stderr], [0, '']);
+      assert.ok(stdout.startsWith(`Usage: gyre${verb === '' ? '' : ` ${verb}`} [`), stdout);
+      if (verb !== 'pool') assert.match(stdout, /\nExamples:\n {2}gyre /);
+    });
+  }
+
+  test('usage errors end with 2, a suggestion and the way to the help', async () => {
+    assertFails(await gyre([]), 2, /^Usage: gyre/);
+    assertFails(await gyre(['serv']), 2, /unknown command 'serv'\n\(Did you mean serve\?\)\nAdd --help/);
+    assertFails(
+      await gyre(['serve', '--lisen', '1080']),
+      2,
+      /unknown option '--lisen'\n\(Did you mean --listen\?\)/,
+    );
+    assertFails(await gyre(['pool', 'expand']), 2, /missing required argument 'expr'/);
+    assertFails(await gyre(['prove', '--count', '0']), 2, /whole number from 1/);
+    assertFails(await gyre(['prove', '--proxy', 'ftp://x']), 2, /not the URL of a proxy/);
+    assertFails(await gyre(['healthcheck', '127.0.0.1']), 2, /"127\.0\.0\.1" has no port/);
+  });
+
+  test('colours are for terminals, and not for those who ask for none', async () => {
+    const forced = { env: { FORCE_COLOR: '1', TERM: 'xterm-256color' } };
+    assert.match((await gyre(['check'], forced)).stderr, /\x1b\[/);
+    assert.doesNotMatch((await gyre(['check'])).stderr, /\x1b\[/);
+    assert.doesNotMatch((await gyre(['check', '--no-color'], forced)).stderr, /\x1b\[/);
+    assert.doesNotMatch((await gyre(['check'], { env: { NO_COLOR: '1' } })).stderr, /\x1b\[/);
+  });
+});
+
+suite('a wrong configuration ends with 78', () => {
+  test('with file, line, column, message and hint of every problem', async () => {
+    const file = fileOf('pool:\n  - 127.0.0.2\n  - 127.0.0.x\nwrokers: 2\ntimeouts:\n  idle: 30\n');
+    for (const verb of ['serve', 'check']) {
+      const outcome = await gyre([verb, '--config', file, '--listen', '127.0.0.1']);
+      assertFails(outcome, 78, /^--listen: "127\.0\.0\.1" has no port\n {2}hint: write 127\.0\.0\.1:1080\n/);
+      const places = [...outcome.stderr.matchAll(/^(?:.*\/)?gyre\.yaml:(\d+:\d+): (.*)$/gm)].map(
+        ([, at, text]) => `${at} ${text}`,
+      );
+      assert.deepEqual(places, [
+        '3:5 "127.0.0.x" is not an IP address, range or prefix',
+        '4:1 unknown key "wrokers"',
+        '6:9 expected a duration such as 10s, not the bare number 30',
+      ]);
+      assert.match(outcome.stderr, /\n {2}hint: did you mean workers\?\n/);
+      assert.equal(outcome.stdout, '');
+    }
+  });
+
+  test('with the line that is no YAML', async () => {
+    const outcome = await gyre(['check', '--config', fileOf('pool: 127.0.0.2\nlisten: [::1]:1080\n')]);
+    assertFails(
+      outcome,
+      78,
+      /gyre\.yaml:2:14: .*\n {4}listen: \[::1\]:1080\n {17}\^\n {2}hint: .*'\[::1\]:1080'\n$/,
+    );
+  });
+
+  test('for a file that is not there, and for no pool at all', async () => {
+    assertFails(
+      await gyre(['serve', '--config', join(folder, 'none.yaml')]),
+      78,
+      /none\.yaml: there is no such configuration file/,
+    );
+    assertFails(await gyre(['serve']), 78, /^pool: there is no pool.*\n {2}hint: .*--pool/);
+    assertFails(await gyre(['serve'], { env: { IP_POOL: 'x' } }), 78, /^IP_POOL: /);
+    assertFails(
+      await gyre(['serve', '--pool', 'interface:nosuch0']),
+      78,
+      /there is no interface "nosuch0" on this host/,
+    );
+  });
+
+  test('for an open relay, with the ways out of it', async () => {
+    assertFails(
+      await gyre(['serve', '--pool', '127.0.0.2', '--listen', ':1080']),
+      78,
+      /anyone who can reach \[::\]:1080.*\n {2}hint: add a user .*--open-relay/,
+    );
+  });
+
+  test('and never with a password', async () => {
+    const file = fileOf('pool: 127.0.0.2\nusers:\n  - name: alice\n    password: @hunter2\n');
+    const outcomes = [
+      await gyre(['check', '--config', file]),
+      await gyre(['check', '--user', 'hunter2']),
+      await gyre(['check'], { env: { PROXY_PASS: 'hunter2', GYRE_USER: 'hunter2' } }),
+    ];
+    for (const outcome of outcomes) {
+      assert.equal(outcome.code, 78);
+      assert.ok(!(outcome.stdout + outcome.stderr).includes('hunter2'), outcome.stderr);
+    }
+  });
+});
+
+suite('gyre check', () => {
+  test('says what would run', async () => {
+    const { code, stdout, stderr } = await gyre([
+      'check',
+      '--pool',
+      '127.0.0.2-127.0.0.9',
+      '--workers',
+      '3',
+      '--user',
+      'a:b',
+    ]);
+    assert.deepEqual([code, stderr], [0, '']);
+    assert.match(stdout, /^listeners +127\.0\.0\.1:1080 \(socks5, http connect\)$/m);
+    assert.match(stdout, /^pool +8 egress addresses$/m);
+    assert.match(stdout, /^workers +3$/m);
+    assert.match(stdout, /^users +1$/m);
+    assert.match(stdout, /\nok\n$/);
+  });
+
+  test('notes what is odd', async () => {
+    const { code, stderr } = await gyre(['check', '--open-relay', '--listen', '0.0.0.0:0'], {
+      env: { GYRE_POOL: '127.0.0.2', GYRE_POOOL: 'x' },
+    });
+    assert.equal(code, 0);
+    assert.match(
+      stderr,
+      /^gyre: note: the environment variable GYRE_POOOL is not known.*did you mean GYRE_POOL\?$/m,
+    );
+    assert.match(stderr, /^gyre: note: this is an open relay/m);
+  });
+
+  test('prints JSON, of problems too', async () => {
+    const good = await gyre(['check', '--json', '--bind', '--pool', '127.0.0.2,127.0.0.3', '--listen', '0']);
+    assert.equal(good.code, 0);
+    const report = JSON.parse(good.stdout) as Record<string, unknown>;
+    assert.deepEqual(
+      [report['ok'], report['pool']],
+      [true, { terms: ['127.0.0.2,127.0.0.3'], addresses: '2' }],
+    );
+    assert.deepEqual(report['bind'], { tried: 2, listeners: [], failed: [], fix: [] });
+    const bad = await gyre(['check', '--json']);
+    assert.equal(bad.code, 78);
+    const { ok, problems } = JSON.parse(bad.stdout) as { ok: boolean; problems: { where: string }[] };
+    assert.deepEqual([ok, problems.map(({ where }) => where)], [false, ['pool']]);
+  });
+
+  test('--bind names addresses that are not on the host, and what to do', async () => {
+    const { code, stdout, stderr } = await gyre([
+      'check',
+      '--bind',
+      '--listen',
+      '0',
+      '--pool',
+      '127.0.0.2',
+      '--pool',
+      '192.0.2.248/29',
+    ]);
+    assert.equal(code, 1);
+    assert.match(stderr, /^gyre: 192\.0\.2\.249 cannot be bound: this host does not have it$/m);
+    assert.match(stderr, /^ {4}ip route add local 192\.0\.2\.248\/29 dev lo$/m);
+    assert.match(stderr, /^gyre: 8 addresses cannot be bound$/m);
+    assert.match(stdout, /^bound +9 addresses of the pool tried$/m);
+    assert.doesNotMatch(stdout, /^ok$/m);
+  });
+
+  test('--bind finds a listener that is taken', async () => {
+    const server = createServer().listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const { port } = server.address() as AddressInfo;
+    assertFails(
+      await gyre(['check', '--bind', '--pool', '127.0.0.2', '--listen', String(port)]),
+      1,
+      new RegExp(`cannot listen on 127\\.0\\.0\\.1:${port}: another program already does\\n {2}hint: `),
+    );
+    server.close();
+  });
+});
+
+suite('gyre pool expand', () => {
+  test('prints addresses one a line', async () => {
+    const { code, stdout, stderr } = await gyre([
+      'pool',
+      'expand',
+      '192.0.2.0/30',
+      '!192.0.2.1',
+      '2001:db8::a',
+    ]);
+    assert.deepEqual([code, stderr], [0, '']);
+    assert.equal(stdout, '192.0.2.0\n192.0.2.2\n192.0.2.3\n2001:db8::a\n');
+  });
+
+  test('stops at the limit and says how many are left', async () => {
+    const { code, stdout, stderr } = await gyre(['pool', 'expand', '--limit', '2', '2001:db8::/64']);
+    assert.deepEqual([code, stdout], [0, '2001:db8::\n2001:db8::1\n']);
+    assert.match(stderr, /^gyre: more than 2\^63 more addresses left out; see --limit$/m);
+    const lines = (await gyre(['pool', 'expand', '10.0.0.0/15'])).stdout.split('\n');
+    assert.deepEqual([lines.length, lines[65_535], lines[65_536]], [65_537, '10.0.255.255', '']);
+  });
+
+  test('counts without enumerating', async () => {
+    assert.equal(
+      (await gyre(['pool', 'expand', '--count', '2001:db8::/48', '192.0.2.1'])).stdout,
+      `${2n ** 80n + 1n}\n`,
+    );
+  });
+
+  test('prints JSON', async () => {
+    const { stdout } = await gyre(['pool', 'expand', '--json', '--limit', '1', '192.0.2.0/31']);
+    assert.deepEqual(JSON.parse(stdout), { count: '2', addresses: ['192.0.2.0'] });
+    assert.deepEqual(
+      JSON.parse((await gyre(['pool', 'expand', '--json', '--count', '192.0.2.0/31'])).stdout),
+      { count: '2' },
+    );
+  });
+
+  test('a wrong expression is a usage error', async () => {
+    assertFails(
+      await gyre(['pool', 'expand', '192.0.2.300']),
+      2,
+      /^gyre: "192\.0\.2\.300" is not an IP address.*\n {2}hint: /,
+    );
+  });
+});
+
+suite('gyre hash-password', () => {
+  test('reads one line, and its hash verifies', async () => {
+    const { code, stdout, stderr } = await gyre(['hash-password'], { input: 'pass wörd\n' });
+    assert.deepEqual([code, stderr], [0, '']);
+    assert.ok(await verifyPassword('pass wörd', stdout.trim()));
+    assert.ok(!(await verifyPassword('pass wörd\n', stdout.trim())));
+  });
+
+  test('works in a configuration', async () => {
+    const { stdout } = await gyre(['hash-password'], { input: 's3cret' });
+    const file = fileOf(`pool: 127.0.0.2\nusers:\n  - name: alice\n    passwordHash: ${stdout}`);
+    assert.equal((await gyre(['check', '--config', file])).code, 0);
+  });
+
+  test('refuses what is no password', async () => {
+    assertFails(await gyre(['hash-password'], { input: '\n' }), 2, /^gyre: the password is empty$/m);
+    assertFails(await gyre(['hash-password'], { input: 'a\nb\n' }), 2, /more than one line/);
+    assertFails(await gyre(['hash-password'], { input: 'ä'.repeat(128) }), 2, /longer than 255 bytes/);
+    assertFails(await gyre(['hash-password'], { input: 'x'.repeat(100_000) }), 2, /longer than 255 bytes/);
+    assertFails(await gyre(['hash-password', 'hunter2']), 2, /too many arguments/);
+  });
+});
