@@ -78,7 +78,6 @@ export interface Sizes {
   readonly bytes: number;
   readonly roundTrips: number;
   readonly idle: number;
-  readonly warmUp: number;
 }
 
 const AT_ONCE = 32;
@@ -103,14 +102,12 @@ export function workOf(axis: AxisName, sizes: Sizes): Work {
 }
 
 /**
- * What a fresh proxy carries before it is measured. Before idle tunnels only a few: a heap that had grown under load
- * would hide what they take.
+ * What a fresh proxy does for an axis before anything is measured: as much as will be measured, because a runtime that
+ * compiles is at rest only after thousands of tunnels. Before idle tunnels it is only a handful: a heap that had grown
+ * under load would hide what they take.
  */
-export const warmUpOf = (axes: readonly AxisName[], sizes: Sizes): Work => ({
-  kind: 'tunnels',
-  count: axes.includes('idle') ? AT_ONCE : sizes.warmUp,
-  atOnce: AT_ONCE,
-});
+export const warmUpOf = (axis: AxisName, sizes: Sizes): Work =>
+  axis === 'idle' ? { kind: 'tunnels', count: AT_ONCE, atOnce: AT_ONCE } : workOf(axis, sizes);
 
 /** The protocol an axis is measured with, or undefined where the proxy does not speak it. */
 export function protocolOf(axis: AxisName, spoken: readonly Protocol[]): Protocol | undefined {

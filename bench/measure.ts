@@ -128,32 +128,41 @@ async function runJob(proxy: Proxy, sink: Sink, job: Job): Promise<Usage & { sec
   }
 }
 
-async function runAxis(
-  proxy: Proxy,
-  sink: Sink,
-  axis: AxisName,
-  protocol: Protocol,
-  sizes: Sizes,
-): Promise<Outcome> {
-  const work = workOf(axis, sizes);
-  try {
-    const usage = await runJob(proxy, sink, {
-      route: { protocol, port: proxy.port, sinkPort: sink.port },
-      work,
-    });
-    if (work.kind !== 'idle' && usage.cpuSeconds === 0) return { failed: 'too little work to measure' };
-    return { figures: figures(axis, work, usage), seconds: usage.seconds };
-  } catch (error) {
-    return { failed: reasonOf(error) };
+interface Step {
+  readonly axis: AxisName;
+  readonly protocol: Protocol;
+}
+
+const jobOf = (step: Step, proxy: Proxy, sink: Sink, work: Work): Job => ({
+  route: { protocol: step.protocol, port: proxy.port, sinkPort: sink.port },
+  work,
+});
+
+async function runStep(step: Step, proxy: Proxy, sink: Sink, sizes: Sizes): Promise<Outcome> {
+  const work = workOf(step.axis, sizes);
+  const usage = await runJob(proxy, sink, jobOf(step, proxy, sink, work));
+  if (work.kind !== 'idle' && usage.cpuSeconds === 0) return { failed: 'too little work to measure' };
+  return { figures: figures(step.axis, work, usage), seconds: usage.seconds };
+}
+
+/** Runs every step that has not failed before; a failure spoils its own axis only. */
+async function forEachStep(
+  plan: readonly Step[],
+  outcomes: Map<AxisName, Outcome>,
+  run: (step: Step) => Promise<void>,
+): Promise<void> {
+  for (const step of plan.filter(({ axis }) => !outcomes.has(axis))) {
+    try {
+      await run(step);
+    } catch (error) {
+      outcomes.set(step.axis, { failed: reasonOf(error) });
+    }
   }
 }
 
-const warmUp = (proxy: Proxy, sink: Sink, protocol: Protocol, work: Work): Promise<unknown> =>
-  runJob(proxy, sink, { route: { protocol, port: proxy.port, sinkPort: sink.port }, work });
-
 /**
- * Measures some axes against one fresh instance of a proxy, warmed up over each protocol it will be asked for.
- * An axis the proxy does not speak is left out of the answer.
+ * Measures some axes against one fresh instance of a proxy, which is warmed up on all of them first: so none of them
+ * pays for the compiling of what another one uses as well. An axis the proxy does not speak is left out of the answer.
  */
 export async function runSession(
   entrant: Entrant,
@@ -162,22 +171,26 @@ export async function runSession(
   sizes: Sizes,
 ): Promise<Map<AxisName, Outcome>> {
   const outcomes = new Map<AxisName, Outcome>();
-  const plan = axes.flatMap((axis) => {
+  const plan = axes.flatMap((axis): Step[] => {
     const protocol = protocolOf(axis, entrant.opponent.protocols);
     return protocol === undefined ? [] : [{ axis, protocol }];
   });
   if (plan.length === 0) return outcomes;
-  let proxy: Proxy | undefined;
+  let proxy: Proxy;
   try {
     proxy = await startProxy(entrant, sink, sizes.idle);
-    for (const protocol of new Set(plan.map((step) => step.protocol)))
-      await warmUp(proxy, sink, protocol, warmUpOf(axes, sizes));
-    for (const { axis, protocol } of plan)
-      outcomes.set(axis, await runAxis(proxy, sink, axis, protocol, sizes));
   } catch (error) {
-    for (const { axis } of plan) outcomes.set(axis, { failed: reasonOf(error) });
+    return new Map(plan.map(({ axis }) => [axis, { failed: reasonOf(error) }]));
+  }
+  try {
+    await forEachStep(plan, outcomes, async (step) => {
+      await runJob(proxy, sink, jobOf(step, proxy, sink, warmUpOf(step.axis, sizes)));
+    });
+    await forEachStep(plan, outcomes, async (step) => {
+      outcomes.set(step.axis, await runStep(step, proxy, sink, sizes));
+    });
   } finally {
-    if (proxy) await end(proxy.child);
+    await end(proxy.child);
   }
   return outcomes;
 }

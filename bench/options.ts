@@ -13,8 +13,8 @@ export interface Options {
   readonly out: string;
 }
 
-const FULL: Sizes = { tunnels: 5000, bytes: 2 ** 30, roundTrips: 100_000, idle: 1000, warmUp: 500 };
-const QUICK: Sizes = { tunnels: 1000, bytes: 2 ** 28, roundTrips: 20_000, idle: 300, warmUp: 200 };
+const FULL: Sizes = { tunnels: 5000, bytes: 2 ** 30, roundTrips: 100_000, idle: 1000 };
+const QUICK: Sizes = { tunnels: 1000, bytes: 2 ** 28, roundTrips: 20_000, idle: 300 };
 const FULL_ROUNDS = 5;
 const QUICK_ROUNDS = 2;
 
@@ -55,7 +55,6 @@ function sizesOf(flags: Flags): Sizes {
     bytes: flags.mib === undefined ? base.bytes : flags.mib * 2 ** 20,
     roundTrips: flags.roundTrips ?? base.roundTrips,
     idle: flags.idle ?? base.idle,
-    warmUp: base.warmUp,
   };
 }
 

@@ -1,12 +1,14 @@
 #!/usr/bin/env node
 // Starts the command line on a Node that can run it. This file alone must parse on Node 18, so it stays plain JavaScript.
 import { spawn } from 'node:child_process';
-import { existsSync, realpathSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
 const OLDEST = [24, 12];
 /** The Node that `npm ci` puts beside the development tools. */
 const PINNED = fileURLToPath(new URL('../node_modules/node/bin/node', import.meta.url));
+/** What the pinned Node is started as, so that it is never started twice. */
+const ARGV0 = 'gyre';
 
 function isNewEnough(version) {
   const [major, minor] = version.split('.').map(Number);
@@ -22,7 +24,7 @@ async function run() {
 }
 
 function runOnPinnedNode() {
-  const child = spawn(PINNED, process.argv.slice(1), { stdio: 'inherit' });
+  const child = spawn(PINNED, process.argv.slice(1), { stdio: 'inherit', argv0: ARGV0 });
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
   child.on('error', (error) => giveUp(`the Node in node_modules cannot be started (${error.message})`));
   child.on('exit', (code, signal) => {
@@ -40,5 +42,5 @@ function giveUp(why) {
 }
 
 if (isNewEnough(process.versions.node)) await run();
-else if (existsSync(PINNED) && realpathSync(process.execPath) !== realpathSync(PINNED)) runOnPinnedNode();
+else if (existsSync(PINNED) && process.argv0 !== ARGV0) runOnPinnedNode();
 else giveUp(`Node ${process.versions.node} is too old`);

@@ -44,7 +44,9 @@ export function report(error: unknown): number {
     return error instanceof PoolError ? EXIT.config : EXIT.runtime;
   }
   if (isSystemError(error)) {
-    complain(`${paint('red', 'gyre:')} ${error.message}`);
+    const taken =
+      error.code === 'EADDRINUSE' ? 'stop the program that uses it, or choose another port' : undefined;
+    complain(`${paint('red', 'gyre:')} ${error.message}${hintLine(taken)}`);
     return EXIT.runtime;
   }
   // A bug: here the trace is the message.

@@ -116,6 +116,8 @@ function fetchBody(
           .on('end', () => resolve({ status: response.statusCode ?? 0, body }));
       },
     ).on('error', broken);
+    // The handshake left it paused; by the time it flows, the request listens.
+    stream.resume();
   });
 }
 

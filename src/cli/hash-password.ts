@@ -1,5 +1,5 @@
 /** `gyre hash-password`: a password → what stands for it in the configuration. */
-import { createInterface } from 'node:readline/promises';
+import { createInterface } from 'node:readline';
 import { Writable } from 'node:stream';
 import type { Command } from 'commander';
 import { hashPassword } from '../policy/password.ts';
@@ -45,25 +45,26 @@ async function readLine(): Promise<string> {
 }
 
 async function askTwice(): Promise<string> {
-  const first = await ask('Password: ');
-  refuseUnusable(first);
-  if ((await ask('Again: ')) !== first) throw new Failure('the two passwords differ');
-  return first;
-}
-
-async function ask(question: string): Promise<string> {
-  process.stderr.write(question);
-  const nowhere = new Writable({ write: (_chunk, _encoding, done) => done() });
-  const reader = createInterface({ input: process.stdin, output: nowhere, terminal: true });
-  const closed = new Promise<never>((_resolve, reject) => {
-    reader.once('SIGINT', () => reject(new Failure('cancelled')));
-    reader.once('close', () => reject(new Failure('there is no password')));
-  });
+  // On a terminal readline echoes what is typed to its output: to nowhere, that is.
+  const output = new Writable({ write: (_chunk, _encoding, done) => done() });
+  const reader = createInterface({ input: process.stdin, output, terminal: true });
+  reader.once('SIGINT', () => reader.close());
+  // One iterator for both, so that a second line that comes early is not lost.
+  const lines = reader[Symbol.asyncIterator]();
+  const ask = async (question: string): Promise<string> => {
+    process.stderr.write(question);
+    const { value, done } = await lines.next();
+    complain('');
+    if (done === true) throw new Failure('there is no password');
+    return value;
+  };
   try {
-    return await Promise.race([reader.question(''), closed]);
+    const first = await ask('Password: ');
+    refuseUnusable(first);
+    if ((await ask('Again: ')) !== first) throw new Failure('the two passwords differ');
+    return first;
   } finally {
     reader.close();
-    complain('');
   }
 }
 

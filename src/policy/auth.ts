@@ -8,6 +8,7 @@ import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 import type { Credentials, Identity } from '../connection.ts';
 import { isPasswordHash, verifyPassword } from './password.ts';
 
+/** A user by password, or by its hash as `gyre hash-password` prints it. */
 export type UserConfig =
   | { readonly name: string; readonly password: string }
   | { readonly name: string; readonly passwordHash: string };

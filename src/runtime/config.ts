@@ -1,10 +1,14 @@
 /** The configuration: what a user may write, what the rest of the program reads, and the way from one to the other. */
+import type { ListenAddress } from '../listener.ts';
+import type { UserConfig } from '../policy/auth.ts';
 import { readConfigFile, type ConfigFile } from './config/file.ts';
 import { readEnvironment, type Environment } from './config/environment.ts';
 import { layer, spell, type Locate, type Setting } from './config/layers.ts';
 import { compile } from './config/compile.ts';
 
 export { ConfigError, type Problem } from './config/problem.ts';
+export type { ListenAddress } from '../listener.ts';
+export type { UserConfig } from '../policy/auth.ts';
 
 /** What the program runs on: complete, checked and frozen. Durations are whole milliseconds. */
 export interface Config {
@@ -61,17 +65,6 @@ export interface Timeouts {
   /** Tunnels still open when the program is told to stop; 0 cuts them at once. */
   readonly drain: number;
 }
-
-/** An IP address without brackets, and a port from 0 to 65535. */
-export interface ListenAddress {
-  readonly host: string;
-  readonly port: number;
-}
-
-/** A user by password, or by its hash as `gyre hash-password` prints it. */
-export type UserConfig =
-  | { readonly name: string; readonly password: string }
-  | { readonly name: string; readonly passwordHash: string };
 
 /**
  * What a configuration file holds, and what {@link defineConfig} takes; the default stands in each description.

@@ -98,7 +98,7 @@ class RunningGateway implements Gateway {
 
   async start(): Promise<void> {
     const { listen, echo } = this.#config;
-    for (const address of listen) await probe(address);
+    for (const address of echo === undefined ? listen : [...listen, echo]) await probe(address);
     this.#endpoints = await this.#lanes.open();
     if (echo !== undefined) this.#echo = await startEcho(echo);
   }

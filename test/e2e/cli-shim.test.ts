@@ -54,8 +54,8 @@ suite('on a Node that is too old', () => {
         env: cleanEnvironment(),
         stdio: ['ignore', 'pipe', 'inherit'],
       });
-      const ended = once(child, 'exit');
-      const [line] = (await once(child.stdout, 'data')) as [Buffer];
+      const ended = once(child, 'exit', { signal: AbortSignal.timeout(20_000) });
+      const [line] = (await once(child.stdout, 'data', { signal: AbortSignal.timeout(20_000) })) as [Buffer];
       assert.match(String(line), /^gyre ready/);
       child.kill(signal);
       assert.deepEqual(await ended, [0, null]);

@@ -10,11 +10,11 @@ function ranges(...terms: string[]): Range[] {
 
 suite('binding a pool', () => {
   test('tries every address, and names those the host does not have', async () => {
-    const [good, bad] = await bindAll(ranges('127.0.0.2-127.0.0.200', '192.0.2.200-192.0.2.202'));
+    const [good, bad] = await bindAll(ranges('127.0.0.2-127.0.0.200', '198.51.100.200-198.51.100.202'));
     assert.deepEqual([good!.tried, good!.failed], [199, []]);
     assert.deepEqual(
       bad!.failed.map(({ address, code }) => `${address} ${code}`),
-      ['192.0.2.200 EADDRNOTAVAIL', '192.0.2.201 EADDRNOTAVAIL', '192.0.2.202 EADDRNOTAVAIL'],
+      ['198.51.100.200 EADDRNOTAVAIL', '198.51.100.201 EADDRNOTAVAIL', '198.51.100.202 EADDRNOTAVAIL'],
     );
   });
 
