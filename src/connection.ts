@@ -35,12 +35,29 @@ export interface Credentials {
 /** Who a client turned out to be. */
 export interface Identity {
   readonly user: string;
+  /** What it asked for beside its name; undefined where nobody reads parameters. */
+  readonly parameters?: SessionParameters | undefined;
+}
+
+/** What a client can ask for by its user name: `NAME-session-ID-ttl-10m-strict-country-de`. */
+export interface SessionParameters {
+  readonly pool: string | undefined;
+  /** The id of a sticky session, 1–64 characters. It belongs to the user: two users with one id have two sessions. */
+  readonly session: string | undefined;
+  /** How long the session keeps its address, from its first use; 1 second to 7 days. */
+  readonly ttlMs: number | undefined;
+  /** Rather no connection than one from another address. */
+  readonly strict: boolean;
+  /** What the egress should carry, `country=de`, in lower case; each key at most once. */
+  readonly tags: readonly string[];
 }
 
 /** A local address a connection leaves from. */
 export interface Egress {
   readonly address: string;
   readonly family: Family;
+  /** Its place in the table of all egresses; the addresses of a block share one. */
+  readonly slot: number;
 }
 
 /** The record of one connection: what the access log prints when it is over. */
@@ -53,12 +70,18 @@ export class Connection {
   /** The same moment on the monotonic clock, `performance.now()`. */
   readonly startedAt: number = performance.now();
   phase: Phase = 'accept';
+  /** Where it was accepted; only known when sessions go by it. */
+  listener: Endpoint | undefined = undefined;
   inbound: InboundName | undefined = undefined;
   identity: Identity | undefined = undefined;
   target: Target | undefined = undefined;
   /** The target's address that was dialled last. */
   resolved: string | undefined = undefined;
   egress: Egress | undefined = undefined;
+  /** What its sticky session goes by, if it has one: an id, an address, or a port. */
+  session: string | undefined = undefined;
+  /** The session has left another egress for this one. */
+  moved = false;
   /** Dials begun. */
   attempts = 0;
   /** Milliseconds spent: up to the complete request, resolving, dialling, and in all. */

@@ -57,6 +57,7 @@ export type FailureCode =
   | 'AUTH_REQUIRED'
   | 'BAD_CREDENTIALS'
   | 'CLIENT_DENIED'
+  | 'POOL_UNKNOWN'
   | 'TARGET_DENIED'
   | 'CLIENT_GONE'
   | 'CLIENT_RESET'
@@ -71,6 +72,7 @@ export type FailureCode =
   | 'EGRESS_NOT_ON_HOST'
   | 'EGRESS_FORBIDDEN'
   | 'NO_EGRESS'
+  | 'SESSION_LOST'
   | 'NO_EGRESS_FAMILY'
   | 'PORTS_EXHAUSTED'
   | 'DESCRIPTORS_EXHAUSTED'
@@ -105,6 +107,7 @@ export const FAILURES: Readonly<Record<FailureCode, Failure>> = {
   AUTH_REQUIRED: failure('client', 0x02, 407, 'http_request_denied', 'Proxy Authentication Required'),
   BAD_CREDENTIALS: failure('client', 0x02, 407, 'http_request_denied', 'Proxy Authentication Required'),
   CLIENT_DENIED: failure('client', 0x02, 403, 'http_request_denied', 'this client address is not allowed'),
+  POOL_UNKNOWN: failure('client', 0x02, 403, 'http_request_denied', 'there is no pool of that name'),
   TARGET_DENIED: failure('client', 0x02, 403, 'destination_ip_prohibited', 'the target is not allowed'),
   CLIENT_GONE: failure('client', 0x01, 499, 'connection_terminated', 'the client left before the answer'),
   CLIENT_RESET: failure('client', 0x01, 499, 'connection_terminated', 'the client reset the connection'),
@@ -160,6 +163,13 @@ export const FAILURES: Readonly<Record<FailureCode, Failure>> = {
 
   // Our own fault, or our limits
   NO_EGRESS: failure('self', 0x01, 503, 'destination_unavailable', 'no egress address available'),
+  SESSION_LOST: failure(
+    'self',
+    0x01,
+    503,
+    'destination_unavailable',
+    'the session has lost its egress address',
+  ),
   NO_EGRESS_FAMILY: failure(
     'self',
     0x08,

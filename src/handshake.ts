@@ -30,8 +30,8 @@ export interface Inbound {
   readonly name: InboundName;
   /** Speaks the protocol until the request is complete. */
   converse(wire: Wire, auth: Authenticator): Promise<Request>;
-  /** The answer when the tunnel stands. */
-  granted(bound: Endpoint): Buffer;
+  /** The answer when the tunnel stands. @param moved Its session has another egress than before. */
+  granted(bound: Endpoint, moved: boolean): Buffer;
   /** The answer when it does not; undefined where the protocol has no word for it. */
   refused(error: ProxyError): Buffer | undefined;
 }

@@ -7,10 +7,12 @@
  * the dial, and nothing is tried again once the first byte of an answer is out.
  */
 import type { Socket } from 'node:net';
-import { Connection, type Observer } from './connection.ts';
-import { dial, type Remote } from './egress/dial.ts';
+import { Connection, type Egress, type Family, type Observer } from './connection.ts';
+import { dial, leavesBy, type FamilyOptions, type Remote } from './egress/dial.ts';
+import type { Ports } from './egress/ports.ts';
 import type { NameResolver, TargetAddress } from './egress/resolver.ts';
-import type { Rotator } from './egress/rotator.ts';
+import type { Picks, Rotator } from './egress/rotator.ts';
+import { sessionKey, type SessionKind, type SessionRequest } from './egress/sessions.ts';
 import { ProxyError } from './errors.ts';
 import { sniff, type Inbound } from './handshake.ts';
 import { Leg, type ReadBuffers } from './leg.ts';
@@ -19,13 +21,23 @@ import type { Guard } from './policy/guard.ts';
 import { relay, type Tunnels } from './relay.ts';
 import { Wire } from './wire.ts';
 
+/** The pool of who names none. */
+export const DEFAULT_POOL = 'default';
+
 /** Everything the way may touch; built once a thread. */
 export interface ProxyContext {
   readonly auth: Authenticator;
   readonly allowsClient: (address: string) => boolean;
   guard: Guard;
   readonly resolver: NameResolver;
-  readonly rotator: Rotator;
+  /** By name; always with {@link DEFAULT_POOL}. */
+  readonly pools: ReadonlyMap<string, Rotator>;
+  readonly family: FamilyOptions;
+  /** Undefined leaves the choice of source ports to the kernel. */
+  readonly ports: Ports | undefined;
+  readonly sessions: SessionOptions;
+  /** What an attempt met: undefined for success; otherwise only what is the egress's fault. */
+  readonly report: (egress: Egress, error: ProxyError | undefined) => void;
   readonly tunnels: Tunnels;
   /** Clients whose tunnel does not stand yet. */
   readonly wires: Set<Wire>;
@@ -35,6 +47,18 @@ export interface ProxyContext {
   /** Accepted sockets may be read by `onread`; see `leg.ts`. */
   adoptHandles: boolean;
   readonly nextId: () => string;
+}
+
+/** What connections keep the same egress by. */
+export interface SessionOptions {
+  /** What makes a session where the user name names none. */
+  readonly by: 'name' | 'client' | 'port' | 'listen';
+  /** From its first use; milliseconds, 0 = for ever. */
+  readonly ttl: number;
+  /** Without a new connection; milliseconds, 0 = for ever. */
+  readonly idle: number;
+  /** Rather fails than moves to another egress. */
+  readonly strict: boolean;
 }
 
 /** Milliseconds. */
@@ -55,28 +79,36 @@ export async function proxy(accepted: Socket, context: ProxyContext): Promise<vo
   const connection = accept(accepted, context);
   const wire = openWire(accepted, context);
   let inbound: Inbound | undefined;
+  let remote: Remote | undefined;
+  let pool: Rotator | undefined;
   try {
     admit(connection, context);
     inbound = await recognise(connection, wire);
     await handshake(connection, inbound, wire, context);
-    authorize(connection, context);
+    pool = authorize(connection, context);
     const deadline = performance.now() + patience(inbound, context);
-    const addresses = await resolve(connection, deadline, wire, context);
-    const remote = await pickAndDial(connection, addresses, deadline, wire, context);
+    const addresses = await resolve(connection, pool, deadline, wire, context);
+    remote = await pickAndDial(connection, addresses, pool, deadline, wire, context);
     reply(connection, wire, inbound, remote);
     connection.phase = 'relay';
     await relay(connection, wire.release(), remote.leg, context.tunnels);
   } catch (thrown) {
     refuse(connection, wire, inbound, ProxyError.from(thrown));
   }
+  if (remote !== undefined) pool?.release(remote.egress);
   account(connection, context);
 }
 
-function accept(accepted: Socket, { nextId, observer }: ProxyContext): Connection {
+function accept(accepted: Socket, { nextId, observer, sessions }: ProxyContext): Connection {
   const { remoteAddress = 'unknown', remotePort = 0 } = accepted;
   // A dual-stack listener shows IPv4 clients as ::ffff:192.0.2.1.
   const address = remoteAddress.startsWith('::ffff:') ? remoteAddress.slice('::ffff:'.length) : remoteAddress;
   const connection = new Connection(nextId(), { address, port: remotePort }, Date.now());
+  // A system call, so only where it is asked for.
+  if (sessions.by === 'port' || sessions.by === 'listen') {
+    const { localAddress = '', localPort = 0 } = accepted;
+    connection.listener = { address: localAddress, port: localPort };
+  }
   observer.opened(connection);
   return connection;
 }
@@ -110,11 +142,18 @@ async function handshake(
   connection.handshakeMs = performance.now() - connection.startedAt;
 }
 
-/** May this client go to this target? What can be said before the name is resolved; {@link resolve} says the rest. */
-function authorize(connection: Connection, { guard }: ProxyContext): void {
+/**
+ * May this client go to this target? What can be said before the name is resolved; {@link resolve} says the rest.
+ * @returns the pool to leave by.
+ */
+function authorize(connection: Connection, { guard, pools }: ProxyContext): Rotator {
   connection.phase = 'authorize';
-  const { host, family } = connection.target!;
+  const { target, identity } = connection;
+  const { host, family } = target!;
   if (family === 0) guard.checkName(host);
+  const pool = pools.get(identity?.parameters?.pool ?? DEFAULT_POOL);
+  if (pool === undefined) throw new ProxyError('POOL_UNKNOWN');
+  return pool;
 }
 
 const patience = ({ name }: Inbound, { timeouts }: ProxyContext): number =>
@@ -123,11 +162,12 @@ const patience = ({ name }: Inbound, { timeouts }: ProxyContext): number =>
 /** The target's addresses that may be dialled. What is checked here is what is dialled: no name is resolved twice. */
 async function resolve(
   connection: Connection,
+  rotator: Rotator,
   deadline: number,
   wire: Wire,
   context: ProxyContext,
 ): Promise<TargetAddress[]> {
-  const { guard, resolver, rotator, timeouts } = context;
+  const { guard, resolver, timeouts } = context;
   const { host, port, family } = connection.target!;
   connection.phase = 'resolve';
   if (family !== 0) {
@@ -138,7 +178,9 @@ async function resolve(
   const startedAt = performance.now();
   try {
     const ms = Math.min(timeouts.dns, deadline - startedAt);
-    const found = await wire.unlessBroken(resolver.resolve(host, (family) => rotator.has(family), ms));
+    const serves = (family: Family): boolean => rotator.serves(family);
+    const wanted = (family: Family): boolean => leavesBy(family, { family: context.family, serves });
+    const found = await wire.unlessBroken(resolver.resolve(host, wanted, ms));
     return permitted(found, port, guard);
   } finally {
     connection.resolveMs = performance.now() - startedAt;
@@ -164,21 +206,76 @@ function permitted(addresses: readonly TargetAddress[], port: number, guard: Gua
 async function pickAndDial(
   connection: Connection,
   addresses: readonly TargetAddress[],
+  rotator: Rotator,
   deadline: number,
   wire: Wire,
-  { rotator, timeouts, buffers }: ProxyContext,
+  context: ProxyContext,
 ): Promise<Remote> {
+  const { timeouts, buffers, family, ports, report } = context;
+  const { client, identity, target } = connection;
+  const session = sessionOf(connection, context.sessions);
+  const wanted = identity?.parameters?.tags ?? [];
+  const tag = wanted.length === 0 ? undefined : rotator.tagFor(wanted);
+  const request = {
+    destination: target!.host,
+    user: identity?.user ?? '',
+    client: client.address,
+    session,
+    tag,
+  };
   const startedAt = performance.now();
   try {
-    return await dial(connection, addresses, rotator, { connect: timeouts.connect, deadline }, buffers, wire);
+    return await dial(
+      connection,
+      addresses,
+      (family: Family): Picks => rotator.pick({ family, ...request }),
+      {
+        connect: timeouts.connect,
+        deadline,
+        family,
+        ports,
+        report,
+        serves: (family: Family) => rotator.serves(family),
+        release: (egress: Egress) => rotator.release(egress),
+      },
+      buffers,
+      wire,
+    );
+  } catch (error) {
+    throw session?.strict === true && connection.attempts === 0 && !rotator.empty && isNoEgress(error)
+      ? new ProxyError('SESSION_LOST')
+      : error;
   } finally {
     connection.dialMs = performance.now() - startedAt;
   }
 }
 
+const isNoEgress = (error: unknown): boolean => error instanceof ProxyError && error.code === 'NO_EGRESS';
+
+/** The sticky session of a connection: the one its user name names, or the one that goes by where it came from or to. */
+function sessionOf(connection: Connection, options: SessionOptions): SessionRequest | undefined {
+  const { identity, client, listener } = connection;
+  const named = identity?.parameters;
+  const terms = {
+    ttlMs: named?.ttlMs ?? options.ttl,
+    idleMs: options.idle,
+    strict: named?.strict === true || options.strict,
+  };
+  const session = (kind: SessionKind, label: string, ...parts: string[]): SessionRequest => {
+    connection.session = label;
+    return { key: sessionKey(kind, ...parts), ...terms };
+  };
+  if (named?.session !== undefined) return session('user', named.session, identity!.user, named.session);
+  if (options.by === 'client') return session('client', client.address, client.address);
+  if (options.by === 'port') return session('port', String(listener!.port), String(listener!.port));
+  if (options.by === 'listen') return session('listen', listener!.address, listener!.address);
+  return undefined;
+}
+
 function reply(connection: Connection, wire: Wire, inbound: Inbound, remote: Remote): void {
   connection.phase = 'reply';
-  wire.send(inbound.granted(remote.bound));
+  connection.moved = remote.moved;
+  wire.send(inbound.granted(remote.bound, remote.moved));
 }
 
 /** Tells the client why not, in its own protocol, and lets it read that before the connection closes. */

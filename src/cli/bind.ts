@@ -4,6 +4,7 @@ import { createServer } from 'node:net';
 import type { NetworkInterfaceInfo } from 'node:os';
 import { formatAddress } from '../egress/format.ts';
 import { isBlock, type Range } from '../egress/ranges.ts';
+import { plural } from './terminal.ts';
 
 /** Addresses bound one by one; of what exceeds it, samples. */
 const MOST_ADDRESSES = 65_536n;
@@ -11,6 +12,10 @@ const MOST_ADDRESSES = 65_536n;
 const RANDOM_SAMPLES = 14;
 /** Sockets open at once. */
 const CONCURRENCY = 64;
+/** Of many addresses that cannot be bound, those that are named. */
+const MOST_NAMED = 10;
+/** Of many ranges that need help, those whose commands are shown. */
+const MOST_HELPED = 3;
 
 export interface Unbindable {
   readonly address: string;
@@ -29,7 +34,7 @@ export interface BindResult {
 export async function bindAll(ranges: readonly Range[]): Promise<BindResult[]> {
   const results: BindResult[] = [];
   let budget = MOST_ADDRESSES;
-  for (const range of ranges) {
+  for (const range of joined(ranges)) {
     const size = range.last - range.first + 1n;
     const whole = !isBlock(range) && size <= budget;
     if (whole) budget -= size;
@@ -38,6 +43,55 @@ export async function bindAll(ranges: readonly Range[]): Promise<BindResult[]> {
     results.push({ range, tried: values.length, failed });
   }
   return results;
+}
+
+/** What the user is to know about addresses that cannot be bound: sentences, and commands for root. */
+export function bindReport(
+  results: readonly BindResult[],
+  device: string,
+): { readonly complaints: readonly string[]; readonly commands: readonly string[] } {
+  const failed = results.flatMap((result) => result.failed);
+  const complaints = failed
+    .slice(0, MOST_NAMED)
+    .map(({ address, code }) => `${address} cannot be bound: ${reason(code)}`);
+  const left = failed.length - complaints.length;
+  if (left > 0) complaints.push(`${plural(left, 'more address', 'more addresses')} cannot be bound`);
+  const fixes = results.map((result) => fixFor(result, device)).filter((fix) => fix.length > 0);
+  const commands = [...new Set(fixes.slice(0, MOST_HELPED).flat())];
+  if (fixes.length > MOST_HELPED) commands.push('… and so on for the other ranges');
+  return { complaints, commands };
+}
+
+function reason(code: string): string {
+  switch (code) {
+    case 'EADDRNOTAVAIL':
+      return 'this host does not have it';
+    case 'EACCES':
+    case 'EPERM':
+      return 'not permitted';
+    case 'EADDRINUSE':
+      return 'all of its ports are taken';
+    case 'EAFNOSUPPORT':
+      return 'this host has no IPv6';
+    default:
+      return code;
+  }
+}
+
+/**
+ * Lists bring addresses in one by one: those that follow on each other make one range, so that a prefix is known for one.
+ * Blocks stay as they are; a pool has too few other addresses to make one more.
+ */
+function joined(ranges: readonly Range[]): Range[] {
+  const runs: Range[] = [];
+  for (const range of ranges) {
+    const before = runs.at(-1);
+    const follows = before?.family === range.family && before.last + 1n === range.first;
+    if (follows && !isBlock(before) && !isBlock(range))
+      runs[runs.length - 1] = { ...before, last: range.last };
+    else runs.push(range);
+  }
+  return runs;
 }
 
 /** What a range of addresses that this host does not have needs, as commands for root. */
@@ -71,7 +125,7 @@ async function bindEach(addresses: readonly string[]): Promise<Unbindable[]> {
       if (code !== undefined) failed[index] = { address, code };
     }
   };
-  await Promise.all(Array.from({ length: CONCURRENCY }, binder));
+  await Promise.all(Array.from({ length: Math.min(CONCURRENCY, addresses.length) }, binder));
   return failed.filter((one) => one !== undefined);
 }
 

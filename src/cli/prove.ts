@@ -1,5 +1,6 @@
 /** `gyre prove`: requests through a running proxy, and the addresses they left from. */
 import { InvalidArgumentError, type Command } from 'commander';
+import type { Credentials } from '../connection.ts';
 import { startEcho } from '../ops/echo.ts';
 import { Failure } from './exit.ts';
 import { fetchAddress, parseTarget } from './fetch-address.ts';
@@ -14,6 +15,7 @@ address of its caller.
 
 Examples:
   gyre prove
+  gyre prove --session 42
   gyre prove --count 100 --concurrency 10 --proxy http://127.0.0.1:1080
   gyre prove --proxy socks5h://proxy.example:1080 --user alice:s3cret --target https://api.ipify.org`;
 
@@ -43,6 +45,7 @@ interface ProveFlags {
   readonly target?: string;
   readonly user?: string;
   readonly concurrency: number;
+  readonly session?: string;
   readonly json?: true;
 }
 
@@ -54,6 +57,7 @@ export function registerProve(program: Command): void {
     .option('--count <n>', 'requests to send', readCount(1_000_000), 3)
     .option('--target <url>', 'an http or https URL that answers with the address of its caller')
     .option('--user <name:password>', 'credentials for the proxy')
+    .option('--session <id>', 'ask for a sticky session: all requests leave from one address')
     .option('--concurrency <n>', 'requests under way at once', readCount(1000), 1)
     .option('--json', 'print one JSON object')
     .addHelpText('after', HELP)
@@ -62,7 +66,8 @@ export function registerProve(program: Command): void {
 
 async function prove(flags: ProveFlags): Promise<void> {
   const proxy = parseProxyUrl(flags.proxy);
-  const credentials = flags.user === undefined ? proxy.credentials : readCredentials(flags.user);
+  const given = flags.user === undefined ? proxy.credentials : readCredentials(flags.user);
+  const credentials = flags.session === undefined ? given : inSession(flags.session, given);
   const { count, concurrency } = flags;
   const target = flags.target === undefined ? undefined : parseTarget(flags.target);
   const echo = target === undefined ? await startEcho({ host: '127.0.0.1', port: 0 }) : undefined;
@@ -83,6 +88,14 @@ async function prove(flags: ProveFlags): Promise<void> {
   } finally {
     await echo?.close();
   }
+}
+
+/** The id goes into the user name; a proxy without users takes any name. */
+function inSession(
+  id: string,
+  { name, password }: Credentials = { name: 'prove', password: '' },
+): Credentials {
+  return { name: `${name}-session-${id}`, password };
 }
 
 /** In the order of the requests. Never rejects for a request that failed. */

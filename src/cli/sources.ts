@@ -4,6 +4,7 @@ import { loadConfig, type LoadedConfig } from '../runtime/config.ts';
 import { asNumber, readUser } from '../runtime/config/environment.ts';
 import type { Setting } from '../runtime/config/layers.ts';
 import { isLoopback } from '../runtime/config/listen.ts';
+import { STRATEGY_HELP } from '../runtime/config/schema-rotation.ts';
 import { complain, paint } from './terminal.ts';
 
 /** What commander found, by its names: `--log-level` is `logLevel`. */
@@ -32,10 +33,20 @@ const FLAGS: readonly Flag[] = [
     path: ['pool'],
     repeats: true,
   },
-  { flags: '--strategy <name>', description: 'which address comes next: round-robin', path: ['strategy'] },
+  {
+    flags: '--strategy <name>',
+    description: `which address comes next (default: round-robin). ${STRATEGY_HELP}`,
+    path: ['strategy'],
+  },
+  {
+    flags: '--every <count|time>',
+    description: 'when sequential moves on: 100 requests, or 5m (default: 1)',
+    path: ['every'],
+    read: asNumber,
+  },
   {
     flags: '--cursor <scope>',
-    description: 'one rotation for each destination host, or one for all: destination, global',
+    description: 'whose turns are counted together: destination, global or user (default: destination)',
     path: ['cursor'],
   },
   {

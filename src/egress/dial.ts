@@ -3,152 +3,110 @@
  *
  * Only pool addresses of the target's family are ever bound, and what cannot leave from one does not leave. A failure
  * that another egress might not meet moves on to the next one; a failure of the target moves on to its next address.
+ * When the target and the pool have both families, one {@link Course} each runs a race (RFC 8305, "Happy Eyeballs").
  */
-import type { Connection, Egress, Endpoint, Family } from '../connection.ts';
-import { fromDialError, ProxyError } from '../errors.ts';
-import { Leg, type ReadBuffers, type Reader } from '../leg.ts';
+import type { Connection, Family } from '../connection.ts';
+import { ProxyError } from '../errors.ts';
+import type { ReadBuffers } from '../leg.ts';
+import type { Connected } from './connect.ts';
+import { Course, type CourseOptions } from './course.ts';
+import { race, type Interrupt } from './race.ts';
 import type { TargetAddress } from './resolver.ts';
-import type { Picks, Rotator } from './rotator.ts';
+import type { Picks } from './rotator.ts';
 
-/** Egresses tried for one connection. */
+export type { Interrupt } from './race.ts';
+
+/** Egresses tried for one connection, over both families. */
 const MAX_EGRESSES = 3;
-/** Addresses of one target tried for one connection. */
+/** Addresses of one target tried for one connection, over both families. */
 const MAX_ADDRESSES = 4;
 
-/** A way to learn, and to be told, that nobody waits for the dial any more. */
-export interface Interrupt {
-  readonly broken: ProxyError | undefined;
-  onBroken: ((error: ProxyError) => void) | undefined;
+/** A remote that stands. */
+export interface Remote extends Connected {
+  /** Its session has moved to this egress from another one. */
+  readonly moved: boolean;
 }
 
-export interface DialTimeouts {
-  /** One connect; milliseconds. */
-  readonly connect: number;
-  /** When all attempts together must be over; on the clock of `performance.now()`. */
-  readonly deadline: number;
+/** Which family to use, when there is a choice. */
+export interface FamilyOptions {
+  /** Goes first. */
+  readonly prefer: Family;
+  /** The other family is not used at all. */
+  readonly only?: Family | undefined;
+  /** Head start of the preferred family; milliseconds. RFC 8305 §5 recommends 250, and never less than 10. */
+  readonly stagger: number;
 }
 
-/** A remote that stands, and the address and port it really leaves from. */
-export interface Remote {
-  readonly leg: Leg;
-  readonly bound: Endpoint;
+export interface DialOptions extends CourseOptions {
+  readonly family: FamilyOptions;
+  /** Whether the pool has egresses of a family, usable at the moment or not. */
+  readonly serves: (family: Family) => boolean;
 }
 
-/** @throws ProxyError the last failure met, or why there was nothing to try. */
+/**
+ * @param picksFor Called at most once a family, when the first egress of it is needed.
+ * @returns the remote; its egress stays picked until the caller releases it.
+ * @throws ProxyError the failure that says most, or why there was nothing to try.
+ */
 export async function dial(
   connection: Connection,
   addresses: readonly TargetAddress[],
-  rotator: Rotator,
-  timeouts: DialTimeouts,
+  picksFor: (family: Family) => Picks,
+  options: DialOptions,
   buffers: ReadBuffers,
   interrupt: Interrupt,
 ): Promise<Remote> {
-  const { host, port } = connection.target!;
-  const egresses = new Candidates(rotator, host);
   connection.phase = 'pick';
-  let failure: ProxyError | undefined;
-  for (const { address, family } of addresses.slice(0, MAX_ADDRESSES)) {
-    for (let egress = egresses.current(family); egress !== undefined; egress = egresses.next(family)) {
-      const left = Math.min(timeouts.connect, timeouts.deadline - performance.now());
-      if (interrupt.broken !== undefined) throw interrupt.broken;
-      if (left <= 0) throw failure ?? new ProxyError('TARGET_TIMEOUT');
-      connection.phase = 'dial';
-      connection.resolved = address;
-      connection.egress = egress;
-      connection.attempts++;
-      try {
-        return await connect({ address, port }, egress, left, buffers, interrupt);
-      } catch (error) {
-        failure = ProxyError.from(error);
-        if (!failure.failure.retry) break;
-      }
-    }
-  }
-  throw failure ?? noEgress(rotator, addresses);
-}
-
-function noEgress(rotator: Rotator, addresses: readonly TargetAddress[]): ProxyError {
-  if (rotator.empty) return new ProxyError('NO_EGRESS');
-  const families = new Set(addresses.map(({ family }) => `IPv${family}`));
-  return new ProxyError('NO_EGRESS_FAMILY', `no ${[...families].join(' or ')} egress address in the pool`);
-}
-
-/** The egresses of one connection, at most {@link MAX_EGRESSES}; one stays current until it is at fault. */
-class Candidates {
-  readonly #rotator: Rotator;
-  readonly #host: string;
-  readonly #picks: Record<Family, Picks | undefined> = { 4: undefined, 6: undefined };
-  readonly #current: Record<Family, Egress | undefined> = { 4: undefined, 6: undefined };
-  #left = MAX_EGRESSES;
-
-  constructor(rotator: Rotator, host: string) {
-    this.#rotator = rotator;
-    this.#host = host;
-  }
-
-  current(family: Family): Egress | undefined {
-    return this.#current[family] ?? (this.#picks[family] === undefined ? this.next(family) : undefined);
-  }
-
-  next(family: Family): Egress | undefined {
-    const picks = (this.#picks[family] ??= this.#rotator.pick(family, this.#host));
-    return (this.#current[family] = this.#left-- > 0 ? picks.next() : undefined);
-  }
-}
-
-function connect(
-  { address, port }: Endpoint,
-  egress: Egress,
-  ms: number,
-  buffers: ReadBuffers,
-  interrupt: Interrupt,
-): Promise<Remote> {
-  return new Promise((resolve, reject) => {
-    const attempt = new Attempt((error) => {
-      clearTimeout(timer);
-      interrupt.onBroken = undefined;
-      leg.socket.destroy();
-      reject(error);
-    });
-    const timer = setTimeout(() => attempt.fail(new ProxyError('TARGET_TIMEOUT')), ms);
-    interrupt.onBroken = (error) => attempt.fail(error);
-    const options = {
-      host: address,
-      port,
-      localAddress: egress.address,
-      family: egress.family,
-      noDelay: true,
-    };
-    const leg = Leg.connect(options, attempt, buffers);
-    attempt.leg = leg;
-    leg.socket.once('connect', () => {
-      clearTimeout(timer);
-      interrupt.onBroken = undefined;
-      const { localAddress = egress.address, localPort = 0 } = leg.socket;
-      resolve({ leg, bound: { address: localAddress, port: localPort } });
-    });
+  const shared = { connection, picksFor, options, buffers, egressesLeft: MAX_EGRESSES };
+  const courses = plan(addresses, options).map((queue) => new Course(queue, shared));
+  const { remote, target, picks } = await race(courses, options.family.stagger, interrupt, ({ remote }) => {
+    remote.leg.socket.destroy();
+    options.release(remote.egress);
   });
+  connection.egress = remote.egress;
+  connection.resolved = target;
+  return { ...remote, moved: picks.settle(remote.egress) };
 }
 
-/** Listens to a socket that is still connecting, and holds what a hasty server says before the tunnel stands. */
-class Attempt implements Reader {
-  readonly fail: (error: ProxyError) => void;
-  leg: Leg | undefined = undefined;
+/** Whether connections of a family are wanted, and the pool can serve them: what names are to be resolved for. */
+export function leavesBy(
+  family: Family,
+  { family: { only }, serves }: Pick<DialOptions, 'family' | 'serves'>,
+): boolean {
+  return (only === undefined || only === family) && serves(family);
+}
 
-  constructor(fail: (error: ProxyError) => void) {
-    this.fail = fail;
+/**
+ * The addresses to try, one list a family, the preferred family first.
+ * @throws ProxyError when the pool can reach none of them.
+ */
+function plan(addresses: readonly TargetAddress[], options: DialOptions): TargetAddress[][] {
+  const { prefer } = options.family;
+  const reachable = addresses.filter(({ family }) => leavesBy(family, options));
+  if (reachable.length === 0) throw unreachable(addresses, options);
+  const first = reachable.filter(({ family }) => family === prefer);
+  const second = reachable.filter(({ family }) => family !== prefer);
+  // Cut evenly, as if they stood in turns: RFC 8305 §4.
+  const half = MAX_ADDRESSES / 2;
+  return [
+    first.slice(0, MAX_ADDRESSES - Math.min(half, second.length)),
+    second.slice(0, MAX_ADDRESSES - Math.min(half, first.length)),
+  ].filter(({ length }) => length > 0);
+}
+
+function unreachable(
+  addresses: readonly TargetAddress[],
+  { family: { only }, serves }: DialOptions,
+): ProxyError {
+  if (!serves(4) && !serves(6)) return new ProxyError('NO_EGRESS');
+  const families = new Set(addresses.map(({ family }) => family));
+  if (only !== undefined && !families.has(only)) {
+    return new ProxyError(
+      'NO_EGRESS_FAMILY',
+      `the target has no IPv${only} address, and this proxy is set to use only IPv${only}`,
+    );
   }
-
-  bytes(chunk: Buffer): boolean {
-    this.leg!.held = Buffer.from(chunk);
-    return false;
-  }
-
-  end(): void {}
-
-  drain(): void {}
-
-  gone(error: NodeJS.ErrnoException | undefined): void {
-    this.fail(error === undefined ? new ProxyError('TARGET_RESET') : fromDialError(error));
-  }
+  const names =
+    only === undefined ? [...families].map((family) => `IPv${family}`).join(' or ') : `IPv${only}`;
+  return new ProxyError('NO_EGRESS_FAMILY', `no ${names} egress address in the pool`);
 }

@@ -1,7 +1,4 @@
 /** Pool expressions: the words a user writes → the addresses connections may leave from. */
-import type { NetworkInterfaceInfo } from 'node:os';
-import { isIP } from 'node:net';
-import { Address4, Address6 } from 'ip-address';
 import { closest, distance } from 'fastest-levenshtein';
 import type { Family } from '../connection.ts';
 import {
@@ -15,12 +12,12 @@ import {
   type Span,
 } from './ranges.ts';
 import { bad, PoolError, quote } from './pool-error.ts';
-import { parseTerm, type InterfaceTerm, type PoolTerm } from './term.ts';
+import { addressesOf, type Interfaces } from './sources/interface.ts';
+import { asRange, parseTerm, type InterfaceTerm, type PoolTerm } from './term.ts';
+import { mayHoldCommas } from './term-source.ts';
 
 export { PoolError } from './pool-error.ts';
 export type { PoolTerm } from './term.ts';
-
-type Interfaces = NodeJS.Dict<NetworkInterfaceInfo[]>;
 
 /** Addresses with the term that brought them in. */
 interface Part extends Span {
@@ -30,24 +27,81 @@ interface Part extends Span {
 
 /**
  * Reads the terms of a pool expression: `192.0.2.10`, `192.0.2.10-192.0.2.19`, `192.0.2.0/28` (all of its 16 addresses: none
- * is dropped as network or broadcast), the same for IPv6, `interface:eth0`, and `!` before any of them to exclude.
+ * is dropped as network or broadcast), the same for IPv6; sources whose addresses change with time, `interface:eth0`,
+ * `file:/path`, `https://host/list` (`http://` too, which anyone on the way can rewrite), `aws:eth0` and `exec:command args`;
+ * and `!` before addresses or an interface to exclude them.
+ *
+ * After a term may follow a weight and then, each after a semicolon, tags and settings: `192.0.2.1*3;country=de`,
+ * `2001:db8::/48;identity=64` (whole /64s take turns), `file:/path;refresh=10s` (1s to 24h).
+ *
  * Syntax only; {@link poolRanges} compares the terms with each other and with this host.
- * @param terms Each one term, or several separated by commas.
+ * @param terms Each one term, or several separated by commas; see {@link splitTerms}.
  * @throws {PoolError} For the first term that is wrong.
  */
 export function parsePool(terms: readonly string[]): PoolTerm[] {
-  const parsed = terms.flatMap((item) => item.split(',')).map((piece) => parseTerm(piece.trim()));
+  const parsed = terms.flatMap(parseItem);
   const seen = new Set<string>();
-  for (const { text } of parsed) {
-    if (seen.has(text)) throw bad(text, 'is written twice', 'leave one out');
-    seen.add(text);
+  for (const term of parsed) {
+    const key = sameness(term);
+    if (seen.has(key)) throw bad(term.text, 'is written twice', 'leave one out');
+    seen.add(key);
   }
   return parsed;
 }
 
 /**
- * The addresses of a pool, in the order of its terms. They may be none at all, when an interface has no address at the
- * moment or everything was excluded: whether that will do is the caller's decision.
+ * The terms of one item of a list: commas part them, unless the item begins with `https:`, `http:` or `exec:`. Such an item
+ * is one term whole, as commas may belong to its URL or command.
+ */
+export function splitTerms(item: string): string[] {
+  return (mayHoldCommas(item) ? [item] : item.split(',')).map((term) => term.trim());
+}
+
+function parseItem(item: string): PoolTerm[] {
+  let torn = false;
+  return splitTerms(item).map((text) => {
+    try {
+      return parseTerm(text);
+    } catch (error) {
+      // After a URL or a command this may be the rest of it, with whatever secret it holds.
+      throw torn && error instanceof PoolError ? afterComma() : error;
+    } finally {
+      torn ||= mayHoldCommas(text);
+    }
+  });
+}
+
+function afterComma(): PoolError {
+  return new PoolError(
+    'what follows a URL or a command after a comma is no term',
+    '',
+    'if the comma belongs to the URL or the command, write that as an item of its own',
+  );
+}
+
+/** Equal for terms that bring in the same addresses, whatever their weights and tags. */
+function sameness(term: PoolTerm): string {
+  switch (term.kind) {
+    case 'span':
+      return term.text;
+    case 'interface':
+      return `${String(term.excluded)} interface ${term.name}`;
+    case 'file':
+      return `file ${term.path}`;
+    case 'url':
+      return `url ${term.url}`;
+    case 'aws':
+      return `aws ${term.card}`;
+    // Commands.
+    default:
+      return JSON.stringify(['exec', term.command, ...term.args]);
+  }
+}
+
+/**
+ * The addresses of a pool, in the order of its terms, without those of files, URLs, instance metadata and commands: `Feed`
+ * reads these. They may be none at all, when an interface has no address at the moment or everything was excluded: whether
+ * that will do is the caller's decision.
  * @param interfaces `os.networkInterfaces()`.
  * @throws {PoolError} Terms overlap, an exclusion removes nothing, an interface does not exist, or there are too many blocks.
  */
@@ -64,7 +118,7 @@ export function poolRanges(terms: readonly PoolTerm[], interfaces: Interfaces): 
   const ranges: Range[] = [];
   let blocks = 0;
   for (const { family, first, last, term } of included) {
-    const pieces = subtract({ family, first, last, holes: [] }, gaps[family]);
+    const pieces = subtract(asRange({ family, first, last }, term), gaps[family]);
     blocks += pieces.filter(isBlock).length;
     if (blocks > MAX_BLOCKS) throw tooManyBlocks(term);
     ranges.push(...pieces);
@@ -74,29 +128,10 @@ export function poolRanges(terms: readonly PoolTerm[], interfaces: Interfaces): 
 
 function partsOf(term: PoolTerm, interfaces: Interfaces): Part[] {
   if (term.kind === 'span') return [{ family: term.family, first: term.first, last: term.last, term }];
-  // An own property only: `constructor` is no interface.
-  const infos = Object.hasOwn(interfaces, term.name) ? interfaces[term.name] : undefined;
-  if (infos === undefined) throw unknownInterface(term, Object.keys(interfaces));
-  // The same address may stand on an interface with two prefix lengths.
-  const addresses = new Set(infos.map((info) => info.address));
-  const loopback = /^lo\d*$/.test(term.name);
-  return [...addresses]
-    .map((text) => addressPart(text, term))
-    .filter((part) => !isLinkLocal(part) && (loopback || !isLoopback(part)));
-}
-
-function addressPart(text: string, term: PoolTerm): Part {
-  const family = isIP(text) === 4 ? 4 : 6;
-  const value = (family === 4 ? new Address4(text) : new Address6(text)).bigInt();
-  return { family, first: value, last: value, term };
-}
-
-function isLinkLocal({ family, first }: Part): boolean {
-  return family === 6 && first >> 118n === 0xfe80n >> 6n;
-}
-
-function isLoopback({ family, first }: Part): boolean {
-  return family === 4 ? first >> 24n === 127n : first === 1n;
+  if (term.kind !== 'interface') return [];
+  const found = addressesOf(interfaces, term.name);
+  if (found === undefined) throw unknownInterface(term, Object.keys(interfaces));
+  return found.map(({ family, first, last }) => ({ family, first, last, term }));
 }
 
 function ofFamily(parts: readonly Part[], family: Family): Part[] {
@@ -126,7 +161,7 @@ function refuseIdleExclusions(
   included: readonly Part[],
   excluded: readonly Part[],
 ): void {
-  // What an interface without addresses would bring in is not known yet, nor what `!interface:` would take out.
+  // What a source without addresses would bring in is not known yet, nor what `!interface:` would take out.
   const supplied = new Set(included.map((part) => part.term));
   if (terms.some((term) => !term.excluded && !supplied.has(term))) return;
   const sorted = { 4: ofFamily(included, 4), 6: ofFamily(included, 6) };

@@ -3,7 +3,12 @@ import type { Family } from '../connection.ts';
 
 /** The text of an address given as an integer: below 2^32 for family 4, below 2^128 for family 6. */
 export function formatAddress(family: Family, value: bigint): string {
-  return family === 4 ? formatIPv4(Number(value)) : formatIPv6(value);
+  if (family === 4) return formatIPv4(Number(value));
+  return formatIPv6(word(value, 96n), word(value, 64n), word(value, 32n), word(value, 0n));
+}
+
+function word(value: bigint, shift: bigint): number {
+  return Number(BigInt.asUintN(32, value >> shift));
 }
 
 /** Dotted decimal. Plain numbers, no bigint: this runs once for every IPv4 connection. */
@@ -11,22 +16,15 @@ export function formatIPv4(value: number): string {
   return `${value >>> 24}.${(value >>> 16) & 255}.${(value >>> 8) & 255}.${value & 255}`;
 }
 
-/** RFC 5952 §4: lower case, no leading zeros, `::` for the longest run of two or more zero groups, the first of equals. */
-function formatIPv6(value: bigint): string {
-  const groups = hextets(value);
+/**
+ * RFC 5952 §4: lower case, no leading zeros, `::` for the longest run of two or more zero groups, the first of equals.
+ * The four 32-bit words of an address, unsigned, the highest first: no bigint, like {@link formatIPv4}.
+ */
+export function formatIPv6(a: number, b: number, c: number, d: number): string {
+  const groups = [a >>> 16, a & 0xffff, b >>> 16, b & 0xffff, c >>> 16, c & 0xffff, d >>> 16, d & 0xffff];
   const [start, length] = longestZeroRun(groups);
   if (length < 2) return join(groups, 0, 8);
   return `${join(groups, 0, start)}::${join(groups, start + length, 8)}`;
-}
-
-/** Cut through 32-bit words: four bigint operations in place of eight. */
-function hextets(value: bigint): number[] {
-  const groups: number[] = [];
-  for (let shift = 96n; shift >= 0n; shift -= 32n) {
-    const word = Number(BigInt.asUintN(32, value >> shift));
-    groups.push(word >>> 16, word & 0xffff);
-  }
-  return groups;
 }
 
 function longestZeroRun(groups: readonly number[]): readonly [start: number, length: number] {

@@ -1,7 +1,7 @@
 /** What is wrong with a pool expression. The message is one sentence without a full stop. */
 export class PoolError extends Error {
   override readonly name = 'PoolError' as const;
-  /** The text at fault, cut out of the expression as written; of a foreign source only its scheme, never its secrets. */
+  /** The text at fault, as written; of a URL without user, password and query, of a command only the program. */
   readonly term: string;
   /** What to write instead, where that is known. */
   readonly hint: string | undefined;
@@ -25,4 +25,4 @@ export function quote(text: string): string {
 
 /** The hint for whatever is no term at all. */
 export const SUPPORTED: string =
-  'supported are an address, a range (192.0.2.1-192.0.2.9), a prefix (192.0.2.0/28), interface:NAME, and !TERM to exclude';
+  'supported are an address, a range (192.0.2.1-192.0.2.9), a prefix (192.0.2.0/28), interface:NAME, file:/PATH, https://HOST/PATH, aws:NAME, exec:COMMAND, and !TERM to exclude';

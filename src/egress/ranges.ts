@@ -13,12 +13,21 @@ export interface Range extends Span {
   readonly family: Family;
   /** Addresses left out: sorted, disjoint, inside the range. Only a block has any. */
   readonly holes: readonly Span[];
+  /** Turns an address gets under the `weighted` strategy, where others get one; a whole number from 1. */
+  readonly weight: number;
+  /** `country=de`: a client that asks for a tag gets only addresses that carry it. */
+  readonly tags: readonly string[];
+  /**
+   * 64: a larger IPv6 prefix takes turns by whole /64s, with random host bits, because targets count a /64 as one client.
+   * Means nothing for a range that does not reach beyond one /64, nor for IPv4.
+   */
+  readonly identityBits?: number;
 }
 
 /** A range with more addresses than this is a block: one member of the rotation, walked and never enumerated. */
 const BLOCK_ABOVE = 65_536n;
 
-/** Blocks one pool may hold: each needs its own shared cursor. */
+/** Blocks one pool may hold. */
 export const MAX_BLOCKS = 1024;
 
 /** Judged by the size as written, so that an exclusion never turns a block into thousands of members. */
@@ -59,7 +68,7 @@ export function subtract(range: Range, gaps: readonly Span[]): Range[] {
   const pieces = outside(range, holes);
   if (pieces.length === 0) return [];
   if (isBlock(range)) return [{ ...range, holes }];
-  return pieces.map((piece) => ({ family: range.family, first: piece.first, last: piece.last, holes: [] }));
+  return pieces.map((piece) => Object.assign({}, range, piece, { holes: [] }));
 }
 
 /** Sorted, with touching and overlapping spans joined. */
@@ -92,7 +101,8 @@ export function byFirst(a: Span, b: Span): number {
   return a.first < b.first ? -1 : a.first > b.first ? 1 : 0;
 }
 
-function outside(range: Span, holes: readonly Span[]): Span[] {
+/** What is left of a span between sorted, disjoint holes inside it. */
+export function outside(range: Span, holes: readonly Span[]): Span[] {
   const pieces: Span[] = [];
   let first = range.first;
   for (const hole of holes) {

@@ -3,20 +3,16 @@
  *
  * `dns.lookup` is not used: it shares four threads with everything else in the process, reads odd spellings as
  * addresses, and cannot be cancelled. Instead: `localhost` is what RFC 6761 says, then the hosts file, then DNS
- * queries of only those families the pool can leave by.
+ * queries of only those families the pool can leave by, A and AAAA at the same time, with a cache in front.
  */
 import { Resolver } from 'node:dns/promises';
-import { readFileSync, statSync } from 'node:fs';
-import { isIP } from 'node:net';
 import type { Family } from '../connection.ts';
 import { ProxyError } from '../errors.ts';
-import { parseHost } from '../protocol/address.ts';
+import { DnsCache, NEGATIVE_TTL, type Answer } from './dns-cache.ts';
+import { HostsFile } from './hosts.ts';
+import { targetAddress, type TargetAddress } from './target-address.ts';
 
-/** One address of a target. */
-export interface TargetAddress {
-  readonly address: string;
-  readonly family: Family;
-}
+export type { TargetAddress } from './target-address.ts';
 
 export interface NameResolver {
   /**
@@ -31,6 +27,12 @@ export interface NameResolver {
 export interface ResolverOptions {
   /** `address` or `address:port`; empty means those of the system. */
   readonly servers: readonly string[];
+  /** The longest an answer is kept, whatever its TTL; milliseconds, 0 for no cache. Default 5 minutes. */
+  readonly cacheMaxTtl?: number;
+  /** How long one server is waited for; milliseconds. Default 2000. */
+  readonly queryTimeout?: number;
+  /** How often all servers are asked. Default 2. */
+  readonly tries?: number;
   /** Default `/etc/hosts`. */
   readonly hostsFile?: string;
 }
@@ -41,19 +43,29 @@ const LOOPBACK: readonly TargetAddress[] = [
 ];
 const FAMILIES: readonly Family[] = [6, 4];
 
-/** How long one server is waited for, and how often all are asked; the caller's deadline comes on top. */
-const QUERY = { timeout: 2000, tries: 2 };
+/** How long an answer waits for the other family's, when that one is late (RFC 8305 §3, "Resolution Delay"); milliseconds. */
+const RESOLUTION_DELAY_MS = 50;
+/** Addresses kept of one answer: more than are ever dialled. */
+const MAX_ADDRESSES = 32;
 
-export function buildResolver({ servers, hostsFile = '/etc/hosts' }: ResolverOptions): NameResolver {
-  const dns = new Resolver(QUERY);
+/** @throws when a server is not an address. */
+export function buildResolver(options: ResolverOptions): NameResolver {
+  const {
+    servers,
+    cacheMaxTtl = 300_000,
+    queryTimeout = 2000,
+    tries = 2,
+    hostsFile = '/etc/hosts',
+  } = options;
+  const dns = new Resolver({ timeout: queryTimeout, tries });
   if (servers.length > 0) dns.setServers(servers);
+  const cache = new DnsCache((name, family) => ask(dns, name, family), { maxTtl: cacheMaxTtl });
   const hosts = new HostsFile(hostsFile);
   return {
     async resolve(name, wanted, ms) {
       const local = name === 'localhost' || name.endsWith('.localhost') ? LOOPBACK : hosts.find(name);
       if (local !== undefined) return preferred(local, wanted);
-      const asked = FAMILIES.filter(wanted);
-      return inTime(query(dns, name, asked.length === 0 ? FAMILIES : asked), ms);
+      return inTime(find(cache, name, FAMILIES.filter(wanted)), ms);
     },
   };
 }
@@ -66,31 +78,60 @@ const preferred = (
   return fitting.length === 0 ? addresses : fitting;
 };
 
-async function query(
-  dns: Resolver,
+async function find(
+  cache: DnsCache,
   name: string,
-  families: readonly Family[],
+  wanted: readonly Family[],
 ): Promise<readonly TargetAddress[]> {
-  const answers = await Promise.allSettled(
-    families.map((family) => (family === 6 ? dns.resolve6(name) : dns.resolve4(name))),
-  );
-  const addresses = answers.flatMap((answer) =>
-    answer.status === 'fulfilled' ? answer.value.map(targetAddress) : [],
-  );
-  if (addresses.length > 0) return addresses;
-  throw dnsError(
-    answers.flatMap((answer) =>
-      answer.status === 'rejected' ? [answer.reason as NodeJS.ErrnoException] : [],
-    ),
-  );
+  const answers = await gather(wanted.map((family) => cache.lookup(name, family)));
+  // The name exists, but not with a family we can leave by. Whether it has the other one is the difference between a
+  // target without addresses and a pool that does not fit it.
+  if (wanted.length < FAMILIES.length && answers.every(({ error }) => error?.code === 'ENODATA')) {
+    const others = FAMILIES.filter((family) => !wanted.includes(family));
+    answers.push(...(await gather(others.map((family) => cache.lookup(name, family)))));
+  }
+  const addresses = unique(answers.flatMap(({ addresses }) => addresses));
+  if (addresses.length > 0) return addresses.toSorted((a, b) => b.family - a.family);
+  throw dnsError(answers.flatMap(({ error }) => error ?? []));
 }
 
-/** What DNS answers is a peer's bytes too: an AAAA of ::ffff:10.0.0.1 is the IPv4 address it stands for. */
-function targetAddress(text: string): TargetAddress {
-  const { host, family } = parseHost(text);
-  if (family === 0) throw new ProxyError('DNS_FAILED');
-  return { address: host, family };
+/** Waits for all answers; from the first one with addresses on, for {@link RESOLUTION_DELAY_MS} and no longer. */
+function gather(asked: readonly Promise<Answer>[]): Promise<Answer[]> {
+  if (asked.length < 2) return Promise.all(asked);
+  return new Promise((resolve) => {
+    const answers: Answer[] = [];
+    let timer: NodeJS.Timeout | undefined;
+    const take = (answer: Answer): void => {
+      answers.push(answer);
+      if (answers.length === asked.length) {
+        clearTimeout(timer);
+        resolve(answers);
+      } else if (answer.addresses.length > 0) {
+        timer ??= setTimeout(() => resolve([...answers]), RESOLUTION_DELAY_MS);
+      }
+    };
+    for (const answer of asked) void answer.then(take);
+  });
 }
+
+async function ask(dns: Resolver, name: string, family: Family): Promise<Answer> {
+  try {
+    const records = await (family === 6
+      ? dns.resolve6(name, { ttl: true })
+      : dns.resolve4(name, { ttl: true }));
+    const kept = records.slice(0, MAX_ADDRESSES);
+    const addresses = kept.map(({ address }) => targetAddress(address));
+    return { addresses, error: undefined, ttl: Math.min(...kept.map(({ ttl }) => ttl)) };
+  } catch (thrown) {
+    const error = thrown as NodeJS.ErrnoException;
+    return { addresses: [], error, ttl: NO_SUCH_NAME.has(error.code ?? '') ? NEGATIVE_TTL : 0 };
+  }
+}
+
+const unique = (addresses: readonly TargetAddress[]): TargetAddress[] =>
+  addresses.filter(
+    ({ address }, index) => addresses.findIndex((other) => other.address === address) === index,
+  );
 
 const NO_SUCH_NAME = new Set(['ENOTFOUND', 'ENODATA', 'EBADNAME', 'ENONAME']);
 
@@ -110,53 +151,4 @@ async function inTime<T>(answer: Promise<T>, ms: number): Promise<T> {
   } finally {
     clearTimeout(timer);
   }
-}
-
-/** The system's hosts file, read again when it has changed. */
-class HostsFile {
-  readonly #path: string;
-  #names = new Map<string, TargetAddress[]>();
-  #modifiedAt = -1;
-  #checkedAt = -Infinity;
-
-  constructor(path: string) {
-    this.#path = path;
-  }
-
-  find(name: string): readonly TargetAddress[] | undefined {
-    const now = performance.now();
-    if (now - this.#checkedAt > 5000) {
-      this.#checkedAt = now;
-      this.#refresh();
-    }
-    return this.#names.get(name);
-  }
-
-  #refresh(): void {
-    try {
-      const { mtimeMs } = statSync(this.#path);
-      if (mtimeMs === this.#modifiedAt) return;
-      this.#names = parseHosts(readFileSync(this.#path, 'utf8'));
-      this.#modifiedAt = mtimeMs;
-    } catch {
-      // No hosts file, or none that we may read: then DNS alone answers.
-      this.#names.clear();
-    }
-  }
-}
-
-/** `address name name # comment` lines (hosts(5)); IPv6 addresses first. Lines that cannot be targets are skipped. */
-function parseHosts(text: string): Map<string, TargetAddress[]> {
-  const names = new Map<string, TargetAddress[]>();
-  for (const line of text.split('\n')) {
-    const [address = '', ...aliases] = line.replace(/#.*/, '').trim().split(/\s+/);
-    // An address with a zone id (fe80::1%lo0) means something on this host only.
-    if (isIP(address) === 0 || address.includes('%')) continue;
-    const found = targetAddress(address);
-    for (const alias of aliases.map((name) => name.toLowerCase())) {
-      const known = names.get(alias) ?? [];
-      names.set(alias, found.family === 6 ? [found, ...known] : [...known, found]);
-    }
-  }
-  return names;
 }

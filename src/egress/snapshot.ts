@@ -1,122 +1,98 @@
-/** An immutable pool membership, ready for index arithmetic and small enough to post to every thread. */
-import { createHash, randomBytes } from 'node:crypto';
+/** An immutable pool membership: what a thread picks from until it is sent the next one. */
+import { randomBytes } from 'node:crypto';
 import type { Family } from '../connection.ts';
-import { count, isBlock, MAX_BLOCKS, type Range } from './ranges.ts';
-import { planWalk, type Walk } from './walk.ts';
+import { buildBlock, type Block } from './block.ts';
+import { isBlock, type Range } from './ranges.ts';
+import { smoothSchedule } from './schedule.ts';
+import type { Slots } from './slots.ts';
+import { buildSpans, type Spans } from './spans.ts';
+import type { EgressTable } from './table.ts';
 
-/** Plain data: survives `postMessage`. Build it once, on one thread, with {@link buildSnapshot}. */
-export interface Snapshot {
+/** Plain data: survives `postMessage`, and what is large in it is shared. Build it with {@link buildSnapshot}. */
+export interface Snapshot extends Rotations {
+  /** By slot. */
+  readonly blocks: ReadonlyMap<number, Block>;
+  /** By tag as written, `country=de`: the members that carry it. */
+  readonly tags: Readonly<Record<string, Rotations>>;
+  /** Every address of the pool, usable or not. */
+  readonly spans: Spans;
+}
+
+export interface Rotations {
   readonly v4: Rotation;
   readonly v6: Rotation;
 }
 
-/** The members of one family: every address of a range is one, a block is one as a whole. */
+/** The usable members of one family. */
 export interface Rotation {
   readonly family: Family;
-  readonly members: number;
-  /** How many members come before each segment: ascending from 0. */
-  readonly starts: readonly number[];
-  /** A range by its first address, as a number for IPv4 and a bigint for IPv6; or a block. */
-  readonly segments: readonly (number | bigint | Block)[];
-}
-
-/** Too many addresses to take turns: as one member it hands out the next address of its walk. */
-export interface Block {
-  /** Index of its step counter in the shared memory. */
-  readonly slot: number;
-  readonly first: bigint;
-  /** Over ranks: the usable addresses, counted without the holes. */
-  readonly walk: Walk;
-  /** For each hole: the usable addresses before it, and the addresses lost up to its end. */
-  readonly holes: readonly { readonly rank: bigint; readonly lost: bigint }[];
+  /** Slots, in the order of the pool expression: every address of a range is one, a block is one as a whole. */
+  readonly order: Int32Array;
+  /** Slots, each as often as its weight says; `order` itself when all weigh the same. */
+  readonly schedule: Int32Array;
 }
 
 /** Where walks begin is this process's secret, and stays the same for an unchanged block when the pool is replaced. */
 const SEED = randomBytes(16);
 
 /**
- * @param ranges Disjoint, as `poolRanges` gives them.
+ * Main thread only: again after every change of membership, and when an egress goes down or comes back.
+ * @param ranges What `slots` were last assigned for, or the part of it that is this pool.
  * @param seed Decides where the walk through each block begins.
  */
-export function buildSnapshot(ranges: readonly Range[], seed: Uint8Array = SEED): Snapshot {
-  const blocks = ranges.filter(isBlock);
-  const slots = new Map(blocks.map((range, index) => [range, index % MAX_BLOCKS]));
-  return { v4: buildRotation(4, ranges, slots, seed), v6: buildRotation(6, ranges, slots, seed) };
-}
-
-function buildRotation(
-  family: Family,
+export function buildSnapshot(
   ranges: readonly Range[],
-  slots: ReadonlyMap<Range, number>,
-  seed: Uint8Array,
-): Rotation {
-  const starts: number[] = [];
-  const segments: (number | bigint | Block)[] = [];
-  let members = 0;
+  slots: Slots,
+  table: EgressTable,
+  seed: Uint8Array = SEED,
+): Snapshot {
+  const pool = new Draft();
+  const tagged = new Map<string, Draft>();
+  const blocks = new Map<number, Block>();
+  const seen = new Uint8Array(table.capacity);
   for (const range of ranges) {
-    if (range.family !== family) continue;
-    const slot = slots.get(range);
-    starts.push(members);
-    if (slot !== undefined) segments.push(buildBlock(range, slot, seed));
-    else segments.push(family === 4 ? Number(range.first) : range.first);
-    members += slot === undefined ? Number(count([range])) : 1;
+    const members = slots.of(range).filter((slot) => table.usable(slot) && seen[slot]!++ === 0);
+    if (isBlock(range)) for (const slot of members) blocks.set(slot, buildBlock(range, seed));
+    pool.add(range, members);
+    for (const tag of range.tags) draftOf(tagged, tag).add(range, members);
   }
-  return { family, members, starts, segments };
+  const tags = Object.fromEntries([...tagged].map(([tag, draft]) => [tag, draft.finish()]));
+  return { ...pool.finish(), blocks, tags, spans: buildSpans(ranges) };
 }
 
-function buildBlock(range: Range, slot: number, seed: Uint8Array): Block {
-  const digest = createHash('sha256')
-    .update(seed)
-    .update(`${range.family} ${range.first} ${range.last}`)
-    .digest('hex');
-  let lost = 0n;
-  const holes = range.holes.map((hole) => {
-    const rank = hole.first - range.first - lost;
-    lost += hole.last - hole.first + 1n;
-    return { rank, lost };
-  });
-  return { slot, first: range.first, walk: planWalk(count([range]), BigInt(`0x${digest}`)), holes };
+function draftOf(drafts: Map<string, Draft>, tag: string): Draft {
+  let draft = drafts.get(tag);
+  if (draft === undefined) drafts.set(tag, (draft = new Draft()));
+  return draft;
 }
 
-/** The usable address of a rank in `[0, block.walk.count)`. Holes are stepped over by arithmetic, however large they are. */
-export function addressAt(block: Block, rank: bigint): bigint {
-  let low = 0;
-  let high = block.holes.length;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if (block.holes[middle]!.rank <= rank) low = middle + 1;
-    else high = middle;
+/** Rotations that are being collected. */
+class Draft {
+  readonly #slots: Record<Family, number[]> = { 4: [], 6: [] };
+  readonly #weights: Record<Family, number[]> = { 4: [], 6: [] };
+
+  add({ family, weight }: Range, members: Int32Array): void {
+    for (const slot of members) {
+      this.#slots[family].push(slot);
+      this.#weights[family].push(weight);
+    }
   }
-  return block.first + rank + (block.holes[low - 1]?.lost ?? 0n);
-}
 
-/** The segment that holds a member in `[0, rotation.members)`. */
-export function segmentOf(rotation: Rotation, member: number): number {
-  const { starts } = rotation;
-  let low = 0;
-  let high = starts.length - 1;
-  while (low < high) {
-    const middle = (low + high + 1) >>> 1;
-    if (starts[middle]! <= member) low = middle;
-    else high = middle - 1;
+  finish(): Rotations {
+    return { v4: this.#rotation(4), v6: this.#rotation(6) };
   }
-  return low;
+
+  #rotation(family: Family): Rotation {
+    const slots = this.#slots[family];
+    const weights = this.#weights[family];
+    const order = shared(slots);
+    if (weights.every((weight) => weight === weights[0])) return { family, order, schedule: order };
+    return { family, order, schedule: shared(smoothSchedule(weights).map((member) => slots[member]!)) };
+  }
 }
 
-/**
- * Whether an address belongs to the pool. Not for the hot path: it looks at every segment.
- * @param value Of the rotation's family.
- */
-export function includes({ segments, starts, members }: Rotation, value: bigint): boolean {
-  return segments.some((segment, index) => {
-    if (typeof segment === 'object') return inBlock(segment, value);
-    const length = BigInt((starts[index + 1] ?? members) - starts[index]!);
-    const first = BigInt(segment);
-    return value >= first && value < first + length;
-  });
-}
-
-/** A hole counts as inside: nearly ours is close enough for what this answers. */
-function inBlock({ first, walk, holes }: Block, value: bigint): boolean {
-  return value >= first && value < first + walk.count + (holes.at(-1)?.lost ?? 0n);
+function shared(slots: ArrayLike<number>): Int32Array {
+  const array = new Int32Array(new SharedArrayBuffer(slots.length * Int32Array.BYTES_PER_ELEMENT));
+  array.set(slots);
+  return array;
 }

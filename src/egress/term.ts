@@ -1,31 +1,46 @@
 /** One term of a pool expression: text → value. No look at this host. */
 import type { Family } from '../connection.ts';
-import { formatAddress } from './format.ts';
-import { notAnAddress, parseLiteral } from './literal.ts';
+import { notAnAddress } from './literal.ts';
 import { bad, PoolError, SUPPORTED } from './pool-error.ts';
-import { overlapping, type Span } from './ranges.ts';
+import { overlapping, type Range, type Span } from './ranges.ts';
+import { parseSpan, type FamilySpan } from './span.ts';
+import { checkOptions, readOptions, splitOptions, type TermOptions } from './term-options.ts';
+import { readSource, type SourcePlace } from './term-source.ts';
 
 interface Written {
-  /** As written, with its `!`. */
+  /** For people: as written, with its `!`; of a URL without user, password and query, of a command only the program. */
   readonly text: string;
   /** `!`: the addresses are taken out of the pool instead of put in. */
   readonly excluded: boolean;
+  /** Turns each of the addresses gets for one turn of an address without a weight, 1–1000. */
+  readonly weight: number;
+  /** `country=de`: lower case, sorted, each key once. */
+  readonly tags: readonly string[];
 }
-
-type FamilySpan = Span & { readonly family: Family };
 
 /** An address, a range or a prefix. */
-interface SpanTerm extends Written, FamilySpan {
+export interface SpanTerm extends Written, FamilySpan {
   readonly kind: 'span';
+  /** 64: whole /64s take turns, not their addresses. */
+  readonly identityBits?: number;
 }
+
+interface Refreshed {
+  /** Milliseconds from one look to the next; undefined leaves it to whoever runs the sources. */
+  readonly refreshMs: number | undefined;
+}
+
+/** Addresses that come from somewhere else and change with time. The URL or the command may hold a secret: log `text` only. */
+export type SourceTerm = Written & Refreshed & SourcePlace;
 
 /** Whatever addresses an interface of this host carries at the moment. */
-export interface InterfaceTerm extends Written {
-  readonly kind: 'interface';
-  readonly name: string;
-}
+export type InterfaceTerm = Extract<SourceTerm, { kind: 'interface' }>;
+export type FileTerm = Extract<SourceTerm, { kind: 'file' }>;
+export type UrlTerm = Extract<SourceTerm, { kind: 'url' }>;
+export type AwsTerm = Extract<SourceTerm, { kind: 'aws' }>;
+export type ExecTerm = Extract<SourceTerm, { kind: 'exec' }>;
 
-export type PoolTerm = SpanTerm | InterfaceTerm;
+export type PoolTerm = SpanTerm | SourceTerm;
 
 /** No connection can be bound to these, or not by the address alone. Sorted. */
 const UNUSABLE: Readonly<Record<Family, readonly (Span & { readonly what: string })[]>> = {
@@ -51,76 +66,70 @@ export function parseTerm(text: string): PoolTerm {
   const body = excluded ? text.slice(1).trimStart() : text;
   if (body === '')
     throw new PoolError('the pool expression has an empty term', text, 'remove the extra comma or !');
-  if (body.startsWith('!')) throw bad(text, 'excludes twice', `write !${body.slice(1)}`);
+  const scheme = schemeOf(body);
+  if (body.startsWith('!')) {
+    // What follows may hold a password.
+    const hides = scheme !== undefined || body.includes('@');
+    throw hides
+      ? bad('!!', 'excludes twice', 'write one !')
+      : bad(text, 'excludes twice', `write !${body.slice(1)}`);
+  }
+  return scheme === undefined ? spanTerm(text, body, excluded) : sourceTerm(body, scheme, excluded);
+}
 
-  const name = interfaceName(body);
-  if (name !== undefined) return { kind: 'interface', text, excluded, name };
+/** SCHEME of `SCHEME:…`; undefined when the term is made of addresses. */
+function schemeOf(body: string): string | undefined {
+  // A colon also parts the groups of an IPv6 address: only what is not hexadecimal before it makes a scheme.
+  return /^!?([^:[;]*[g-z_][^:[;]*):/i.exec(body)?.[1];
+}
 
-  const { family, first, last } = parseSpan(body);
+function spanTerm(text: string, body: string, excluded: boolean): SpanTerm {
+  // Something like user:password@host may have got here: leave it to the one error that does not show it.
+  if (body.includes('@')) throw notAnAddress(body);
+  const { core, parts } = splitOptions(body, undefined);
+  const options = readOptions(parts, { term: body, secret: false });
+  const { family, first, last, prefix } = parseSpan(core);
+  checkOptions(options, {
+    term: body,
+    excluded,
+    prefix: family === 6 ? prefix : undefined,
+    refreshes: false,
+  });
   const unusable = excluded ? undefined : overlapping(UNUSABLE[family], { first, last })[0];
   if (unusable !== undefined)
     throw bad(text, `cannot be in the pool: no connection leaves from ${unusable.what}`);
-  return { kind: 'span', text, excluded, family, first, last };
+  const { identityBits } = options;
+  const term = { kind: 'span', text, excluded, ...marks(options), family, first, last } as const;
+  return identityBits === undefined ? term : { ...term, identityBits };
 }
 
-/** NAME of `interface:NAME`; undefined when the term is made of addresses. Every other scheme is refused here. */
-function interfaceName(body: string): string | undefined {
-  // A colon also parts the groups of an IPv6 address: only what is not hexadecimal before it makes a scheme.
-  const scheme = /^([^:[]*[g-z_][^:[]*):/i.exec(body)?.[1];
-  if (scheme === undefined) return undefined;
+function sourceTerm(body: string, scheme: string, excluded: boolean): SourceTerm {
+  const { core, parts } = splitOptions(body, scheme);
   // Never more than the scheme: what follows may be a URL with a password in it.
-  if (scheme !== 'interface') throw bad(`${scheme}:`, 'is not supported as a source of addresses', SUPPORTED);
-  const name = body.slice('interface:'.length);
-  if (name === '') throw bad(body, 'names no interface', 'write for example interface:eth0');
-  return name;
-}
-
-function parseSpan(body: string): FamilySpan {
-  const isName = /^[g-z_]/i.test(body) || (/^[a-f]/i.test(body) && !body.includes(':'));
-  if (isName || body.includes('@')) throw notAnAddress(body);
-  if (body.includes('*'))
-    throw bad(body, 'carries a weight, which is not supported', 'leave out the * and its number');
-  if (body.includes('-')) return parseRange(body);
-  if (body.includes('/')) return parsePrefix(body);
-  const { family, value } = parseLiteral(body, body);
-  return { family, first: value, last: value };
-}
-
-function parseRange(body: string): FamilySpan {
-  const [from = '', to = '', ...more] = body.split('-');
-  if (from === '' || to === '' || more.length > 0 || body.includes('/')) {
-    throw bad(body, 'is not a range', 'write FIRST-LAST, for example 192.0.2.1-192.0.2.9');
+  const source = readSource(core, scheme);
+  if (source === undefined) throw bad(`${scheme}:`, 'is not supported as a source of addresses', SUPPORTED);
+  const { place, shown, secret } = source;
+  const written = secret ? shown : body;
+  const options = readOptions(parts, { term: written, secret });
+  checkOptions(options, { term: written, excluded, prefix: undefined, refreshes: true });
+  if (excluded && place.kind !== 'interface') {
+    throw bad(
+      `!${shown}`,
+      'cannot be excluded: what it will take out is not known at the start',
+      'exclude addresses, ranges, prefixes or interface:NAME',
+    );
   }
-  const first = parseLiteral(from, body);
-  if (first.family === 4 && /^\d{1,3}$/.test(to)) {
-    const whole = from.slice(0, from.lastIndexOf('.') + 1) + to;
-    throw bad(body, 'has only a part of its last address', `did you mean ${from}-${whole}?`);
-  }
-  const last = parseLiteral(to, body);
-  if (first.family !== last.family) throw bad(body, 'mixes IPv4 and IPv6 in one range');
-  if (first.value > last.value)
-    throw bad(body, 'is reversed: it begins above its end', `did you mean ${to}-${from}?`);
-  return { family: first.family, first: first.value, last: last.value };
+  const text = `${excluded ? '!' : ''}${written}`;
+  return { ...place, text, excluded, ...marks(options), refreshMs: options.refreshMs };
 }
 
-/** Every address of a prefix belongs to it: as a source, its first and its last one are as good as any. */
-function parsePrefix(body: string): FamilySpan {
-  const slash = body.indexOf('/');
-  const address = body.slice(0, slash);
-  const { family, value } = parseLiteral(address, body);
-  const length = prefixLength(body.slice(slash + 1), family, body);
-  const hostBits = (1n << BigInt((family === 4 ? 32 : 128) - length)) - 1n;
-  const first = value & ~hostBits;
-  if (first !== value) {
-    const network = `${formatAddress(family, first)}/${length}`;
-    throw bad(body, 'has host bits set', `did you mean ${network} or the single address ${address}?`);
-  }
-  return { family, first, last: first | hostBits };
+/** A span with the weight and tags of the term that brought it in. */
+export function asRange({ family, first, last }: FamilySpan, term: PoolTerm): Range {
+  const range = { family, first, last, holes: [], weight: term.weight, tags: term.tags };
+  const identityBits = term.kind === 'span' ? term.identityBits : undefined;
+  return identityBits === undefined ? range : { ...range, identityBits };
 }
 
-function prefixLength(text: string, family: Family, term: string): number {
-  const most = family === 4 ? 32 : 128;
-  const length = /^(0|[1-9]\d{0,2})$/.test(text) ? Number(text) : Infinity;
-  if (length <= most) return length;
-  throw bad(term, `has a bad prefix length: IPv${family} takes a number from 0 to ${most}`);
+function marks({ weight = 1, tags }: TermOptions): Pick<Written, 'weight' | 'tags'> {
+  return { weight, tags };
 }

@@ -23,7 +23,7 @@ function jsonLine(c: Connection): string {
   const { failure, target } = c;
   return (
     `{"time":"${isoTime(c.openedAt)}","id":"${c.id}","client":${jsonString(hostPort(c.client.address, c.client.port))}` +
-    `,"user":${orNull(c.identity?.user)},"session":null` +
+    `,"user":${orNull(c.identity?.user)},"session":${orNull(c.session)},"moved":${c.moved}` +
     `,"inbound":${c.inbound === undefined ? 'null' : `"${c.inbound}"`}` +
     `,"target":${target === undefined ? 'null' : jsonString(hostPort(target.host, target.port))}` +
     `,"resolved":${orNull(c.resolved)},"egress":${orNull(c.egress?.address)},"attempts":${c.attempts}` +

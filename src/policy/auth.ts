@@ -6,6 +6,7 @@
  */
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 import type { Credentials, Identity } from '../connection.ts';
+import { NO_PARAMETERS, parseUserName } from './identity.ts';
 import { isPasswordHash, verifyPassword } from './password.ts';
 
 /** A user by password, or by its hash as `gyre hash-password` prints it. */
@@ -45,13 +46,36 @@ interface User {
 }
 
 /**
- * Compiles the users. Names are compared exactly. Unknown names take the way of known ones; as soon as one user is
- * hashed, every refusal costs a scrypt run, so that time tells nothing about who exists.
+ * Compiles the users. What a client asks for beside its name is taken apart first (`identity.ts`); a malformed name is a
+ * wrong login.
  *
  * @param now A clock in ms that never goes back.
  * @throws TypeError for a name given twice or empty, or a hash that cannot be verified.
  */
-export function buildAuthenticator(
+export function buildAuthenticator(users: readonly UserConfig[], now?: () => number): Authenticator {
+  const verifier = buildVerifier(users, now);
+  const { required } = verifier;
+  const known = required ? new Set(users.map(({ name }) => name)) : undefined;
+  return {
+    required,
+    verify({ name, password }) {
+      const parsed = parseUserName(name, known);
+      if (parsed === undefined) return undefined;
+      const { user, parameters } = parsed;
+      const identity = verifier.verify({ name: user, password });
+      if (parameters === NO_PARAMETERS || identity === undefined) return identity;
+      return identity instanceof Promise
+        ? identity.then((found) => found && { ...found, parameters })
+        : { ...identity, parameters };
+    },
+  };
+}
+
+/**
+ * Names are compared exactly. Unknown names take the way of known ones; as soon as one user is
+ * hashed, every refusal costs a scrypt run, so that time tells nothing about who exists.
+ */
+function buildVerifier(
   users: readonly UserConfig[],
   now: () => number = () => performance.now(),
 ): Authenticator {

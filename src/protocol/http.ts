@@ -106,9 +106,9 @@ export function basicCredentials(head: Head): Credentials | undefined {
 }
 
 /** The answer to a CONNECT whose tunnel stands. Clients count on status 200, no length, and nothing behind the head. */
-export function granted(bound: Endpoint): Buffer {
+export function granted(bound: Endpoint, moved = false): Buffer {
   return Buffer.from(
-    `HTTP/1.1 200 Connection established\r\nProxy-Status: gyre; egress="${bound.address}"\r\n\r\n`,
+    `HTTP/1.1 200 Connection established\r\nProxy-Status: gyre; egress="${bound.address}"${moved ? '; session=moved' : ''}\r\n\r\n`,
     'latin1',
   );
 }

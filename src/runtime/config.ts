@@ -1,5 +1,10 @@
 /** The configuration: what a user may write, what the rest of the program reads, and the way from one to the other. */
+import type { FamilyOptions } from '../egress/dial.ts';
+import type { HealthOptions } from '../egress/health.ts';
+import type { CursorScope } from '../egress/rotator.ts';
+import type { StrategyName, StrategyOptions } from '../egress/strategies.ts';
 import type { ListenAddress } from '../listener.ts';
+import type { SessionOptions } from '../proxy.ts';
 import type { UserConfig } from '../policy/auth.ts';
 import { readConfigFile, type ConfigFile } from './config/file.ts';
 import { readEnvironment, type Environment } from './config/environment.ts';
@@ -16,10 +21,27 @@ export interface Config {
   readonly listen: readonly ListenAddress[];
   /** Terms of the pool expression, as written; not empty. */
   readonly pool: readonly string[];
+  /** Other pools by name, for clients that ask for one: `alice-pool-NAME`. */
+  readonly pools: Readonly<Record<string, readonly string[]>>;
   /** Which address of the pool comes next. */
-  readonly strategy: 'round-robin';
-  /** Whether each destination host has a rotation of its own, or all share one. */
-  readonly cursor: 'destination' | 'global';
+  readonly strategy: StrategyName;
+  /** Whose turns are counted together, for round-robin and weighted. */
+  readonly cursor: CursorScope;
+  /** What the strategy `hash` goes by. */
+  readonly hashBy: StrategyOptions['hashBy'];
+  /** When the strategy `sequential` moves on: after so many requests, or so many milliseconds; 0 = not by that. */
+  readonly every: { readonly requests: number; readonly ms: number };
+  /** Which family to leave by when target and pool have both; stagger in milliseconds. */
+  readonly family: FamilyOptions;
+  /** Source ports: `own` shares one port among tunnels to different destinations, `kernel` lets the kernel choose. */
+  readonly ports: 'own' | 'kernel';
+  /** What connections keep the same egress by; times in milliseconds. */
+  readonly sessions: SessionOptions & {
+    /** Where their terms are kept over a restart; undefined: nowhere. */
+    readonly file: string | undefined;
+  };
+  /** When an address is taken out, and how it comes back; times in milliseconds. */
+  readonly health: HealthOptions;
   /** Worker threads, 0–256. 0 serves on the caller's own thread. */
   readonly workers: number;
   /** Who may use the proxy. Empty: no credentials are asked for. Names are unique. */
@@ -81,10 +103,43 @@ export interface GyreOptions {
    * `interface:eth0`, and `!` before any of them to exclude. Commas or a list.
    */
   readonly pool: string | readonly string[];
+  /** @default none */
+  readonly pools?: Readonly<Record<string, string | readonly string[]>> | undefined;
   /** @default 'round-robin' */
-  readonly strategy?: 'round-robin' | undefined;
+  readonly strategy?: StrategyName | undefined;
   /** @default 'destination' */
-  readonly cursor?: 'destination' | 'global' | undefined;
+  readonly cursor?: CursorScope | undefined;
+  /** @default 'client' */
+  readonly hashBy?: StrategyOptions['hashBy'] | undefined;
+  /** A number of requests such as 100, or a duration such as `5m`. @default 1 */
+  readonly every?: number | string | undefined;
+  readonly family?:
+    | {
+        /** @default 6 */
+        readonly prefer?: 4 | 6 | undefined;
+        /** @default both */
+        readonly only?: 4 | 6 | undefined;
+        /** Head start of the preferred family. @default '250ms' */
+        readonly stagger?: string | undefined;
+      }
+    | undefined;
+  /** @default 'own' */
+  readonly ports?: 'own' | 'kernel' | undefined;
+  readonly sessions?:
+    | {
+        /** @default 'name' */
+        readonly by?: SessionOptions['by'] | undefined;
+        /** @default '10m' */
+        readonly ttl?: string | undefined;
+        /** @default '0s', none */
+        readonly idle?: string | undefined;
+        /** @default false */
+        readonly strict?: boolean | undefined;
+        /** @default none */
+        readonly file?: string | undefined;
+      }
+    | undefined;
+  readonly health?: HealthSettings | undefined;
   /** @default the cores this process may use */
   readonly workers?: number | undefined;
   /** @default none */
@@ -123,6 +178,32 @@ export interface GyreOptions {
     | undefined;
   /** A loopback address and port, or `off`. @default 'off' */
   readonly echo?: string | number | undefined;
+}
+
+export interface HealthSettings {
+  /** Failures in a row that take an address out. @default 5 */
+  readonly failures?: number | undefined;
+  /** Share of the pool that stays in use whatever fails, from 0 to 1. @default 0.5 */
+  readonly floor?: number | undefined;
+  /** @default first 5s, last 5m */
+  readonly backoff?: { readonly first?: string | undefined; readonly last?: string | undefined } | undefined;
+  /** Asks a target from each address on an interval; none unless a target is given. */
+  readonly probe?:
+    | {
+        /** `tcp://HOST:PORT` or `http://HOST:PORT/PATH`, HOST an address. */
+        readonly target: string;
+        /** @default '30s' */
+        readonly interval?: string | undefined;
+        /** @default '5s' */
+        readonly timeout?: string | undefined;
+        /** @default 16 */
+        readonly concurrency?: number | undefined;
+        /** @default 2 */
+        readonly rise?: number | undefined;
+        /** @default 3 */
+        readonly fall?: number | undefined;
+      }
+    | undefined;
 }
 
 /** Where a command line takes its configuration from. */

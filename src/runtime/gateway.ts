@@ -2,17 +2,19 @@
  * The gateway: what a user starts and stops. It owns the pool, the shared memory, the log targets and the lanes, and
  * never touches a connection itself.
  */
-import { networkInterfaces } from 'node:os';
 import type { Endpoint } from '../connection.ts';
-import { parsePool, poolRanges } from '../egress/expression.ts';
-import { count, type Range } from '../egress/ranges.ts';
-import { buildSnapshot, rotatorMemory } from '../egress/rotator.ts';
+import { rotatorMemory } from '../egress/rotator.ts';
+import { readPortRange } from '../egress/ports.ts';
+import { sessionMemory, Sessions, type SessionMemory } from '../egress/sessions.ts';
 import { probe, StartError } from '../listener.ts';
 import { countersMemory, readStats, type Stats as ConnectionStats } from '../ops/counters.ts';
 import { startEcho, type Echo } from '../ops/echo.ts';
 import type { Config } from './config.ts';
-import { Lanes } from './lanes.ts';
+import { DEFAULT_POOL } from '../proxy.ts';
+import { Lanes, type LanePlan } from './lanes.ts';
+import { Membership } from './membership.ts';
 import { openOutputs, type Outputs } from './outputs.ts';
+import { SessionFile } from './session-file.ts';
 
 export { StartError } from '../listener.ts';
 
@@ -39,9 +41,10 @@ export interface Gateway extends AsyncDisposable {
   stats(): Stats;
   /**
    * Puts another pool in place for all new connections; live tunnels keep their egress.
-   * @throws PoolError and keeps the old pool.
+   * @param name Of a named pool; without it, the one that is used when nobody names one.
+   * @throws PoolError and keeps the old pool; RangeError when there is no room for it beside what still drains.
    */
-  replacePool(expression: readonly string[]): PoolSummary;
+  replacePool(expression: readonly string[], name?: string): Promise<PoolSummary>;
   /**
    * Stops accepting at once and lets live tunnels end.
    * @param drainMs How long they may take, in milliseconds; default the config's `timeouts.drain`. Then they are cut.
@@ -54,15 +57,7 @@ export interface Gateway extends AsyncDisposable {
  * @throws StartError, or PoolError.
  */
 export async function startGateway(config: Config, adoptHandles = true): Promise<Gateway> {
-  const ranges = readPool(config.pool);
-  if (ranges.length === 0) {
-    throw new StartError(
-      'the pool is empty: there is no address to leave from',
-      'see what it stands for with `gyre pool expand`',
-    );
-  }
-  const outputs = openOutputs(config.log);
-  const gateway = new RunningGateway(config, ranges, outputs, adoptHandles);
+  const gateway = new RunningGateway(config, openOutputs(config.log), adoptHandles);
   try {
     await gateway.start();
   } catch (error) {
@@ -72,35 +67,60 @@ export async function startGateway(config: Config, adoptHandles = true): Promise
   return gateway;
 }
 
-function readPool(expression: readonly string[]): Range[] {
-  return poolRanges(parsePool(expression), networkInterfaces());
-}
-
 class RunningGateway implements Gateway {
   readonly #config: Config;
   readonly #outputs: Outputs;
   readonly #counters: SharedArrayBuffer;
+  readonly #membership: Membership;
   readonly #lanes: Lanes;
-  #ranges: readonly Range[];
+  readonly #sessions: SessionMemory = sessionMemory();
+  #sessionFile: SessionFile | undefined = undefined;
   #echo: Echo | undefined = undefined;
   #endpoints: readonly Endpoint[] = [];
   #closed: Promise<void> | undefined = undefined;
 
-  constructor(config: Config, ranges: readonly Range[], outputs: Outputs, adoptHandles: boolean) {
+  constructor(config: Config, outputs: Outputs, adoptHandles: boolean) {
     this.#config = config;
-    this.#ranges = ranges;
     this.#outputs = outputs;
     this.#counters = countersMemory(Math.max(1, config.workers));
-    const { accessFormat } = outputs;
-    const plan = { config, memory: rotatorMemory(), counters: this.#counters, accessFormat, adoptHandles };
-    this.#lanes = new Lanes(plan, outputs, buildSnapshot(ranges));
+    this.#membership = new Membership(config.health, outputs.log, (snapshot) =>
+      this.#lanes.replace(snapshot),
+    );
+    const plan: LanePlan = {
+      config,
+      memory: rotatorMemory(),
+      table: this.#membership.memory,
+      sessions: this.#sessions,
+      ports: config.ports === 'own' ? readPortRange() : undefined,
+      counters: this.#counters,
+      accessFormat: outputs.accessFormat,
+      adoptHandles,
+    };
+    this.#lanes = new Lanes(plan, outputs, this.#membership);
   }
 
   async start(): Promise<void> {
-    const { listen, echo } = this.#config;
+    const { listen, echo, pool, pools, sessions } = this.#config;
+    if (sessions.file !== undefined) {
+      this.#sessionFile = new SessionFile(sessions.file, new Sessions(this.#sessions), this.#outputs.log);
+    }
+    for (const [name, expression] of [[DEFAULT_POOL, pool] as const, ...Object.entries(pools)]) {
+      await this.#readPool(name, expression);
+    }
     for (const address of echo === undefined ? listen : [...listen, echo]) await probe(address);
-    this.#endpoints = await this.#lanes.open();
+    this.#endpoints = await this.#lanes.open(this.#membership.snapshots());
+    this.#membership.start();
     if (echo !== undefined) this.#echo = await startEcho(echo);
+  }
+
+  async #readPool(name: string, expression: readonly string[]): Promise<void> {
+    await this.#membership.read(name, expression);
+    if (this.#membership.addresses(name) > 0n) return;
+    const which = name === DEFAULT_POOL ? 'the pool' : `the pool ${name}`;
+    throw new StartError(
+      `${which} is empty: there is no address to leave from`,
+      'see what it stands for with `gyre pool expand`',
+    );
   }
 
   get endpoints(): readonly Endpoint[] {
@@ -118,18 +138,19 @@ class RunningGateway implements Gateway {
   }
 
   get pool(): PoolSummary {
-    return { addresses: count(this.#ranges) };
+    return { addresses: this.#membership.addresses(DEFAULT_POOL) };
   }
 
   stats(): Stats {
     return { ...readStats(this.#counters), logLinesDropped: this.#outputs.dropped };
   }
 
-  replacePool(expression: readonly string[]): PoolSummary {
-    this.#ranges = readPool(expression);
-    this.#lanes.replace(buildSnapshot(this.#ranges));
-    this.#outputs.log.info('pool replaced', { addresses: String(this.pool.addresses) });
-    return this.pool;
+  async replacePool(expression: readonly string[], name: string = DEFAULT_POOL): Promise<PoolSummary> {
+    await this.#membership.read(name, expression);
+    this.#lanes.replace(this.#membership.snapshots());
+    const addresses = this.#membership.addresses(name);
+    this.#outputs.log.info('pool replaced', { pool: name, addresses: String(addresses) });
+    return { addresses };
   }
 
   close(drainMs: number = this.#config.timeouts.drain): Promise<void> {
@@ -137,8 +158,10 @@ class RunningGateway implements Gateway {
   }
 
   async #close(drainMs: number): Promise<void> {
+    this.#membership.stop();
     await this.#lanes.close(drainMs);
     await this.#echo?.close();
+    this.#sessionFile?.close();
     await this.#outputs.close();
   }
 

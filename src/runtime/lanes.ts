@@ -1,8 +1,9 @@
 /** All lanes of a gateway, and their replacement when a thread dies. */
 import type { Endpoint } from '../connection.ts';
-import type { Snapshot } from '../egress/rotator.ts';
+import { ledgerMemory } from '../egress/table.ts';
 import type { ListenAddress } from '../listener.ts';
-import { openLane, type Lane, type LaneOptions } from './lane.ts';
+import { openLane, type Lane, type LaneOptions, type LaneOutput, type Snapshots } from './lane.ts';
+import type { Membership } from './membership.ts';
 import type { Outputs } from './outputs.ts';
 import { spawnLane } from './worker-lane.ts';
 
@@ -12,31 +13,34 @@ const RESPAWN_MS = { first: 100, last: 10_000 } as const;
 const LONG_LIFE_MS = 60_000;
 
 /** What all lanes have in common. */
-export type LanePlan = Omit<LaneOptions, 'index' | 'listen' | 'reusePort' | 'snapshot'>;
+export type LanePlan = Omit<LaneOptions, 'index' | 'listen' | 'reusePort' | 'snapshots' | 'ledger'>;
 
 interface Place {
   lane: Lane | undefined;
   openedAt: number;
   respawnMs: number;
+  readonly ledger: SharedArrayBuffer;
 }
 
 export class Lanes {
   readonly #plan: LanePlan;
   readonly #outputs: Outputs;
+  readonly #membership: Membership;
   readonly #places: Place[];
-  #snapshot: Snapshot;
+  #snapshots: Snapshots | undefined = undefined;
   #listen: readonly ListenAddress[];
   #closing = false;
 
-  constructor(plan: LanePlan, outputs: Outputs, snapshot: Snapshot) {
+  constructor(plan: LanePlan, outputs: Outputs, membership: Membership) {
     this.#plan = plan;
     this.#outputs = outputs;
-    this.#snapshot = snapshot;
+    this.#membership = membership;
     this.#listen = plan.config.listen;
     this.#places = Array.from({ length: Math.max(1, plan.config.workers) }, () => ({
       lane: undefined,
       openedAt: 0,
       respawnMs: RESPAWN_MS.first,
+      ledger: ledgerMemory(),
     }));
   }
 
@@ -44,7 +48,8 @@ export class Lanes {
    * @returns Where they listen.
    * @throws StartError
    */
-  async open(): Promise<readonly Endpoint[]> {
+  async open(snapshots: Snapshots): Promise<readonly Endpoint[]> {
+    this.#snapshots = snapshots;
     const { endpoints } = await this.#open(0);
     // The other threads join on the very ports the first one got.
     this.#listen = endpoints.map(({ address, port }) => ({ host: address, port }));
@@ -52,9 +57,9 @@ export class Lanes {
     return endpoints;
   }
 
-  replace(snapshot: Snapshot): void {
-    this.#snapshot = snapshot;
-    for (const { lane } of this.#places) lane?.replace(snapshot);
+  replace(snapshots: Snapshots): void {
+    this.#snapshots = snapshots;
+    for (const { lane } of this.#places) lane?.replace(snapshots);
   }
 
   async close(drainMs: number): Promise<void> {
@@ -64,18 +69,30 @@ export class Lanes {
 
   async #open(index: number): Promise<Lane> {
     const place = this.#places[index]!;
-    const snapshot = this.#snapshot;
+    const { ledger } = place;
+    const snapshots = this.#snapshots!;
     const reusePort = this.#places.length > 1;
-    const options: LaneOptions = { ...this.#plan, index, listen: this.#listen, reusePort, snapshot };
+    const options: LaneOptions = { ...this.#plan, index, listen: this.#listen, reusePort, snapshots, ledger };
     const lane = await (this.#plan.config.workers === 0
-      ? openLane(options, this.#outputs)
-      : spawnLane(options, this.#outputs, (error) => this.#lost(index, error)));
+      ? openLane(options, this.#output)
+      : spawnLane(options, this.#output, (error) => this.#lost(index, error)));
     // What happened while the thread started.
-    if (snapshot !== this.#snapshot) lane.replace(this.#snapshot);
+    if (snapshots !== this.#snapshots) lane.replace(this.#snapshots!);
     if (this.#closing) void lane.close(0);
     place.lane = lane;
     place.openedAt = performance.now();
     return lane;
+  }
+
+  get #output(): LaneOutput {
+    const outputs = this.#outputs;
+    const membership = this.#membership;
+    return {
+      access: (text, lines) => outputs.access(text, lines),
+      warn: (message, fields) => outputs.warn(message, fields),
+      failed: (slot, code, times) => membership.failed(slot, code, times),
+      ejected: (slot, code) => membership.ejected(slot, code),
+    };
   }
 
   /** A thread died: its tunnels are gone, the others serve on, and a new one takes its place. */
@@ -88,6 +105,7 @@ export class Lanes {
       error,
     });
     place.lane = undefined;
+    this.#membership.writeOff(place.ledger);
     setTimeout(() => void this.#respawn(index), place.respawnMs);
     place.respawnMs = Math.min(2 * place.respawnMs, RESPAWN_MS.last);
   }

@@ -5,12 +5,12 @@ import { createLog, type Log } from '../ops/log.ts';
 import type { LineFormat } from '../ops/text.ts';
 import { StartError } from '../listener.ts';
 import type { Config } from './config.ts';
-import type { LaneOutput } from './lane.ts';
+import type { LineOutput } from './lane.ts';
 
 /** What a stalled log target may delay the end of the program; milliseconds. */
 const FLUSH_MS = 1000;
 
-export interface Outputs extends LaneOutput {
+export interface Outputs extends LineOutput {
   readonly log: Log;
   /** How access lines look; undefined when nobody wants them. */
   readonly accessFormat: LineFormat | undefined;

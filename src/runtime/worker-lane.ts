@@ -35,7 +35,7 @@ export async function spawnLane(
   state = 'serving';
   return {
     endpoints: ready.endpoints,
-    replace: (snapshot) => tell({ type: 'replace', snapshot }),
+    replace: (snapshots) => tell({ type: 'replace', snapshots }),
     close(drainMs) {
       state = 'closing';
       tell({ type: 'close', drainMs });
@@ -51,9 +51,18 @@ function listenTo(
 ): Promise<Extract<FromWorker, { type: 'ready' | 'failed' }>> {
   return new Promise((resolve) => {
     worker.on('message', (message: FromWorker) => {
-      if (message.type === 'access') output.access(message.text, message.lines);
-      else if (message.type === 'warn') output.warn(message.message, message.fields);
-      else resolve(message);
+      switch (message.type) {
+        case 'access':
+          return output.access(message.text, message.lines);
+        case 'warn':
+          return output.warn(message.message, message.fields);
+        case 'egress-failed':
+          return output.failed(message.slot, message.code, message.times);
+        case 'egress-ejected':
+          return output.ejected(message.slot, message.code);
+        default:
+          return resolve(message);
+      }
     });
   });
 }

@@ -1,13 +1,13 @@
 /** The entry of a worker thread: one lane, steered by messages from the main thread. */
 import { parentPort, workerData } from 'node:worker_threads';
 import type { Endpoint } from '../connection.ts';
-import type { Snapshot } from '../egress/rotator.ts';
+import type { FailureCode } from '../errors.ts';
 import { StartError } from '../listener.ts';
-import { openLane, type LaneOptions } from './lane.ts';
+import { openLane, type LaneOptions, type Snapshots } from './lane.ts';
 
 /** What the main thread says. */
 export type ToWorker =
-  | { readonly type: 'replace'; readonly snapshot: Snapshot }
+  | { readonly type: 'replace'; readonly snapshots: Snapshots }
   | { readonly type: 'close'; readonly drainMs: number };
 
 /** What a worker says. */
@@ -15,6 +15,13 @@ export type FromWorker =
   | { readonly type: 'ready'; readonly endpoints: readonly Endpoint[] }
   | { readonly type: 'failed'; readonly message: string; readonly hint: string | undefined }
   | { readonly type: 'access'; readonly text: string; readonly lines: number }
+  | {
+      readonly type: 'egress-failed';
+      readonly slot: number;
+      readonly code: FailureCode;
+      readonly times: number;
+    }
+  | { readonly type: 'egress-ejected'; readonly slot: number; readonly code: FailureCode }
   | { readonly type: 'warn'; readonly message: string; readonly fields: Record<string, unknown> };
 
 const port = parentPort!;
@@ -24,9 +31,11 @@ try {
   const lane = await openLane(workerData as LaneOptions, {
     access: (text, lines) => say({ type: 'access', text, lines }),
     warn: (message, fields) => say({ type: 'warn', message, fields }),
+    failed: (slot, code, times) => say({ type: 'egress-failed', slot, code, times }),
+    ejected: (slot, code) => say({ type: 'egress-ejected', slot, code }),
   });
   port.on('message', (message: ToWorker) => {
-    if (message.type === 'replace') lane.replace(message.snapshot);
+    if (message.type === 'replace') lane.replace(message.snapshots);
     else void lane.close(message.drainMs).then(() => process.exit());
   });
   say({ type: 'ready', endpoints: lane.endpoints });

@@ -60,6 +60,7 @@ test('one line a connection says who, where to, from where, how long, how much, 
     assert.deepEqual(rest, {
       user: 'alice',
       session: null,
+      moved: false,
       inbound: 'http-connect',
       target: `127.0.0.1:${target.port}`,
       resolved: '127.0.0.1',

@@ -7,6 +7,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, suite, test } from 'node:test';
 import { verifyPassword } from '../../src/policy/password.ts';
+import { ListServer } from '../support/list-server.ts';
+import { MetadataServer } from '../support/metadata-server.ts';
 import { cleanEnvironment, runProgram, type Outcome, type RunOptions } from '../support/program.ts';
 import { GYRE_BIN } from '../support/program-gyre.ts';
 
@@ -171,7 +173,11 @@ suite('gyre check', () => {
     ]);
     assert.deepEqual([code, stderr], [0, '']);
     assert.match(stdout, /^listeners +127\.0\.0\.1:1080 \(socks5, http connect\)$/m);
-    assert.match(stdout, /^pool +8 egress addresses$/m);
+    assert.match(stdout, /^pool +8 egress addresses \(8 IPv4\)$/m);
+    assert.match(
+      stdout,
+      /^strategy +round-robin: every address in turn, .*\n +turns are counted for each destination host$/m,
+    );
     assert.match(stdout, /^workers +3$/m);
     assert.match(stdout, /^users +1$/m);
     assert.match(stdout, /\nok\n$/);
@@ -193,15 +199,80 @@ suite('gyre check', () => {
     const good = await gyre(['check', '--json', '--bind', '--pool', '127.0.0.2,127.0.0.3', '--listen', '0']);
     assert.equal(good.code, 0);
     const report = JSON.parse(good.stdout) as Record<string, unknown>;
+    const { sources, ...pool } = report['pool'] as { sources: { kind: string }[] };
+    assert.deepEqual(pool, { terms: ['127.0.0.2', '127.0.0.3'], addresses: '2', ipv4: '2', ipv6: '0' });
     assert.deepEqual(
-      [report['ok'], report['pool']],
-      [true, { terms: ['127.0.0.2,127.0.0.3'], addresses: '2' }],
+      [report['ok'], report['strategy'], sources.map(({ kind }) => kind)],
+      [true, 'round-robin', ['written', 'written']],
     );
     assert.deepEqual(report['bind'], { tried: 2, listeners: [], failed: [], fix: [] });
     const bad = await gyre(['check', '--json']);
     assert.equal(bad.code, 78);
     const { ok, problems } = JSON.parse(bad.stdout) as { ok: boolean; problems: { where: string }[] };
     assert.deepEqual([ok, problems.map(({ where }) => where)], [false, ['pool']]);
+  });
+
+  test('reads every source once, and only notes one that fails', async () => {
+    const file = join(folder, 'check.txt');
+    writeFileSync(file, '127.0.0.9*2\nnonsense\n');
+    const pools = [`file:${file}`, 'exec:false hunter2', 'https://alice:hunter2@127.0.0.1:9/?hunter2', '::1'];
+    const args = pools.flatMap((term) => ['--pool', term]);
+    const { code, stdout, stderr } = await gyre(['check', ...args]);
+    assert.equal(code, 0, stderr);
+    assert.match(stdout, /^pool +2 egress addresses \(1 IPv4, 1 IPv6\)$/m);
+    assert.match(stdout, /^source +file:.*\/check\.txt: 1 address, 1 problem$/m);
+    assert.match(stdout, /^source +exec:false: failed: it ended with exit code 1$/m);
+    assert.match(stdout, /^source +https:\/\/127\.0\.0\.1:9\/: failed: .*$/m);
+    assert.match(stdout, /\nok\n$/);
+    assert.match(stderr, /^gyre: note: file:.*\/check\.txt: line 2: "nonsense" is not an IP address/m);
+    assert.match(stderr, /^gyre: note: exec:false failed: it ended with exit code 1$/m);
+    assert.match(stderr, /^gyre: note: weights have no effect with the strategy round-robin/m);
+    const json = await gyre(['check', '--json', ...args]);
+    const { ok, pool } = JSON.parse(json.stdout) as { ok: boolean; pool: { sources: { error?: string }[] } };
+    assert.deepEqual(
+      [ok, pool.sources.map(({ error }) => error !== undefined)],
+      [true, [false, true, true, false]],
+    );
+    for (const text of [stdout, stderr, json.stdout, json.stderr]) assert.ok(!text.includes('hunter2'), text);
+  });
+
+  test('finds a pool that would not start', async () => {
+    const empty = await gyre(['check', '--pool', 'file:/nonexistent/pool.txt']);
+    assertFails(empty, 1, /^gyre: the pool is empty: the proxy would not start$/m);
+    assert.doesNotMatch(empty.stdout, /^ok$/m);
+    const exclusion = ['--pool', '127.0.0.2', '--pool', '!127.0.0.3'];
+    assertFails(await gyre(['check', ...exclusion]), 78, /^--pool: "!127\.0\.0\.3" removes nothing/);
+  });
+
+  test('looks at every pool, and binds an address in two of them once', async () => {
+    const file = fileOf('pool: 127.0.0.2-127.0.0.9\npools:\n  de: 127.0.0.8-127.0.0.10\n  six: ::1\n');
+    const args = ['check', '--config', file, '--listen', '0', '--bind'];
+    const { code, stdout } = await gyre(args);
+    assert.equal(code, 0);
+    assert.match(stdout, /^pool +8 egress addresses \(8 IPv4\)\npool de +3 .*\npool six +1 .*\(1 IPv6\)$/m);
+    assert.match(stdout, /^bound +10 addresses of the pool tried$/m);
+    const json = JSON.parse((await gyre([...args, '--json'])).stdout) as {
+      pools: Record<string, { ipv4: string }>;
+    };
+    assert.deepEqual(
+      Object.entries(json.pools).map(([name, { ipv4 }]) => [name, ipv4]),
+      [
+        ['de', '3'],
+        ['six', '0'],
+      ],
+    );
+    const wrong = fileOf('pool: 127.0.0.2\npools: {de: "exec:true"}\n');
+    assertFails(await gyre(['check', '--config', wrong]), 78, /^gyre: pool de: the pool is empty/);
+  });
+
+  test('binds nothing unless it is told to', async () => {
+    const server = createServer().listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const { port } = server.address() as AddressInfo;
+    const { code, stdout } = await gyre(['check', '--pool', '198.51.100.249', '--listen', String(port)]);
+    assert.equal(code, 0);
+    assert.match(stdout, /\nok\n$/);
+    server.close();
   });
 
   test('--bind names addresses that are not on the host, and what to do', async () => {
@@ -266,11 +337,71 @@ suite('gyre pool expand', () => {
 
   test('prints JSON', async () => {
     const { stdout } = await gyre(['pool', 'expand', '--json', '--limit', '1', '192.0.2.0/31']);
-    assert.deepEqual(JSON.parse(stdout), { count: '2', addresses: ['192.0.2.0'] });
+    const first = { address: '192.0.2.0', weight: 1, tags: [], source: '192.0.2.0/31' };
+    assert.deepEqual(JSON.parse(stdout), { count: '2', addresses: [first] });
     assert.deepEqual(
       JSON.parse((await gyre(['pool', 'expand', '--json', '--count', '192.0.2.0/31'])).stdout),
       { count: '2' },
     );
+  });
+
+  test('reads files, servers, instance metadata and commands', async () => {
+    await using server = await ListServer.listen();
+    await using metadata = await MetadataServer.listen();
+    const file = join(folder, 'pool.txt');
+    writeFileSync(file, '192.0.2.1 # ours\n\n192.0.2.2-192.0.2.3\n');
+    server.serve('192.0.2.4\n');
+    metadata.cards['0a:00:00:00:00:01'] = { 'local-ipv4s': '192.0.2.5', 'ipv6-prefix': '2001:db8::/127' };
+    const url = server.url('/list?a=1,2', 'alice:hunter2@');
+    const { code, stdout, stderr } = await gyre(
+      [
+        'pool',
+        'expand',
+        `file:${file}`,
+        url,
+        'aws:0a:00:00:00:00:01',
+        'exec:printf "%s\\n" 192.0.2.6 192.0.2.7',
+        '!192.0.2.7',
+      ],
+      { env: metadata.environment as Record<string, string> },
+    );
+    assert.deepEqual([code, stderr], [0, '']);
+    const [v4, v6] = [[1, 2, 3, 4, 5].map((host) => `192.0.2.${host}`), ['2001:db8::', '2001:db8::1']];
+    assert.deepEqual(stdout.trim().split('\n'), [...v4, ...v6, '192.0.2.6']);
+    assert.equal(server.asked[0]?.path, '/list?a=1,2');
+    assert.match(server.asked[0]?.headers.authorization ?? '', /^Basic /);
+  });
+
+  test('tells lines it skipped, and ends with 1 when a source failed', async () => {
+    const file = join(folder, 'pool.txt');
+    writeFileSync(file, '192.0.2.1*2;country=de\nnonsense\n');
+    const skipped = await gyre(['pool', 'expand', '--json', `file:${file}`]);
+    assert.equal(skipped.code, 0);
+    assert.match(skipped.stderr, /^gyre: file:.*\/pool\.txt: line 2: "nonsense" is not an IP address/);
+    const address = { address: '192.0.2.1', weight: 2, tags: ['country=de'], source: `file:${file}` };
+    assert.deepEqual(JSON.parse(skipped.stdout), { count: '1', addresses: [address] });
+    const failed = await gyre(['pool', 'expand', '192.0.2.9', 'file:/nonexistent', 'exec:false hunter2']);
+    assertFails(failed, 1, /^gyre: file:\/nonexistent failed: there is no such file$/m);
+    assert.match(failed.stderr, /^gyre: 2 sources of the pool failed$/m);
+    assert.equal(failed.stdout, '192.0.2.9\n');
+    assert.ok(!failed.stderr.includes('hunter2'));
+  });
+
+  test('--sources prints a line for each term, without what is secret in it', async () => {
+    const terms = ['192.0.2.0/30', '!192.0.2.1', 'exec:echo 192.0.2.9 #hunter2', 'file:/nonexistent'];
+    const { code, stdout, stderr } = await gyre(['pool', 'expand', '--sources', ...terms]);
+    assert.equal(code, 1);
+    assert.deepEqual(stdout.split('\n'), [
+      '192.0.2.0/30       written    4 addresses',
+      '!192.0.2.1         written    1 address, excluded',
+      'exec:echo          exec       1 address',
+      'file:/nonexistent  file       failed: there is no such file',
+      '',
+    ]);
+    assert.match(stderr, /^gyre: 1 source of the pool failed$/m);
+    const json = await gyre(['pool', 'expand', '--sources', '--json', '192.0.2.0/30', 'exec:echo 192.0.2.9']);
+    const { count, sources } = JSON.parse(json.stdout) as { count: string; sources: { source: string }[] };
+    assert.deepEqual([count, sources.map(({ source }) => source)], ['5', ['192.0.2.0/30', 'exec:echo']]);
   });
 
   test('a wrong expression is a usage error', async () => {

@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { createServer } from 'node:net';
 import { test } from 'node:test';
 import { DnsServer } from '../support/dns-server.ts';
 import { eventually, gateway, socksRequest } from '../support/gateway.ts';
@@ -145,4 +147,38 @@ test('K8: a refusing target does not cost an address its turn', async () => {
     seen.push(/egress="(.*)"/.exec((await client.readHttp()).head)?.[1] ?? 'refused');
   }
   assert.deepEqual(seen, ['refused', '127.0.0.3', 'refused', '127.0.0.2', 'refused', '127.0.0.4']);
+});
+
+test('a name is not asked for again within its TTL', async () => {
+  await using target = await Target.listen();
+  await using dns = await DnsServer.listen(() => ({ addresses: ['127.0.0.1'], ttl: 60 }));
+  await using proxy = await gateway({ dns: { servers: [dns.address] } });
+  for (let i = 0; i < 3; i++) {
+    using client = await Peer.connect(proxy.endpoints[0]!.port);
+    client.text(connect(`kept.test:${target.port}`));
+    assert.equal((await client.readHttp()).status, 200);
+  }
+  assert.deepEqual(dns.asked, ['kept.test A']);
+});
+
+test('a name that has only IPv6 and a pool that has only IPv4: the error that says so', async () => {
+  await using dns = await DnsServer.listen((_, family) => (family === 6 ? ['::1'] : []));
+  await using proxy = await gateway({ dns: { servers: [dns.address] } });
+  using http = await Peer.connect(proxy.endpoints[0]!.port);
+  http.text(connect('six.test:80'));
+  const { status, reason } = await http.readHttp();
+  assert.deepEqual([status, reason], [502, 'no IPv6 egress address in the pool']);
+  await eventually('it is accounted', () => proxy.stats().failures.NO_EGRESS_FAMILY === 1);
+});
+
+test('a target whose IPv6 is silent is reached by IPv4, and the egress said is the one it left from', async () => {
+  await using silent = await stalledTarget('::1');
+  const server = createServer().listen(silent.port, '127.0.0.1');
+  await once(server, 'listening');
+  await using dns = await DnsServer.listen((_, family) => (family === 6 ? ['::1'] : ['127.0.0.1']));
+  await using proxy = await gateway({ dns: { servers: [dns.address] }, pool: '127.0.0.2, ::1' });
+  using client = await Peer.connect(proxy.endpoints[0]!.port);
+  client.text(connect(`both.test:${silent.port}`));
+  assert.match((await client.readHttp()).head, /^HTTP\/1\.1 200 .*egress="127\.0\.0\.2"/s);
+  server.close();
 });

@@ -162,7 +162,7 @@ test('a request that does not arrive in time is told so', async () => {
 test('a pool that became empty is said at once', async () => {
   await using target = await Target.listen();
   await using proxy = await gateway();
-  proxy.replacePool([]);
+  await proxy.replacePool([]);
   for (const host of ['127.0.0.1', 'localhost']) {
     using client = await Peer.connect(proxy.endpoints[0]!.port);
     client.text(connect(`${host}:${target.port}`));
@@ -170,7 +170,7 @@ test('a pool that became empty is said at once', async () => {
     assert.deepEqual([status, reason], [503, 'no egress address available']);
     assert.match(head, /\r\nRetry-After: 5\r\n/);
   }
-  proxy.replacePool(['127.0.0.7']);
+  await proxy.replacePool(['127.0.0.7']);
   using client = await Peer.connect(proxy.endpoints[0]!.port);
   client.text(connect(`127.0.0.1:${target.port}`));
   assert.match((await client.readHttp()).head, /egress="127\.0\.0\.7"/);

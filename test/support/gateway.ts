@@ -40,9 +40,9 @@ export async function socksTunnel(
 }
 
 /** Waits until a condition holds; fails after 10 seconds. For state that no event announces. */
-export async function eventually(what: string, condition: () => boolean): Promise<void> {
+export async function eventually(what: string, condition: () => boolean | Promise<boolean>): Promise<void> {
   const deadline = performance.now() + 10_000;
-  while (!condition()) {
+  while (!(await condition())) {
     if (performance.now() > deadline) throw new Error(`still not so after 10 s: ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 10));
   }

@@ -28,8 +28,10 @@ const asUsers: Read = (text) => [readUser(text)];
 export const VARIABLES: Readonly<Record<string, { readonly path: readonly string[]; readonly read: Read }>> =
   {
     GYRE_LISTEN: { path: ['listen'], read: asList },
-    GYRE_POOL: { path: ['pool'], read: asList },
+    // The pool expression parts itself at its commas: a URL may have some of its own.
+    GYRE_POOL: { path: ['pool'], read: asText },
     GYRE_STRATEGY: { path: ['strategy'], read: asText },
+    GYRE_EVERY: { path: ['every'], read: asNumber },
     GYRE_CURSOR: { path: ['cursor'], read: asText },
     GYRE_WORKERS: { path: ['workers'], read: asNumber },
     GYRE_USER: { path: ['users'], read: asUsers },

@@ -21,6 +21,28 @@ export function parseListen(text: string): ListenAddress {
   return { host: plain === '' ? '::' : ipv4(plain, text), port };
 }
 
+/** The most ports one range may have: each is a listening socket on every thread. */
+const MOST_PORTS = 4096;
+
+/**
+ * As {@link parseListen}, and a range of ports: `127.0.0.1:10001-10100` is a hundred listeners.
+ * @throws {Refusal}
+ */
+export function parseListens(text: string): ListenAddress[] {
+  const [, base, from, to] = /^(.*?)(\d{1,5})-(\d{1,5})$/.exec(text) ?? [];
+  if (base === undefined || (base !== '' && !base.endsWith(':'))) return [parseListen(text)];
+  const [first, last] = [Number(from), Number(to)];
+  const { host } = parseListen(`${base}${to}`);
+  if (first < 1 || first > last)
+    throw new Refusal(
+      `${quote(text)} has no valid range of ports`,
+      'write for example 127.0.0.1:10001-10100',
+    );
+  if (last - first >= MOST_PORTS)
+    throw new Refusal(`${quote(text)} has too many ports`, `a range may have ${MOST_PORTS}`);
+  return Array.from({ length: last - first + 1 }, (_, i) => ({ host, port: first + i }));
+}
+
 /** Whether only programs on this host can reach the address. */
 export function isLoopback(host: string): boolean {
   return host.startsWith('127.') || host === '::1' || host === 'localhost';

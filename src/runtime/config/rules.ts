@@ -1,6 +1,6 @@
 /** What no option can know by itself: the rules between options. */
 import { networkInterfaces } from 'node:os';
-import { parsePool, PoolError, poolRanges, type PoolTerm } from '../../egress/expression.ts';
+import { parsePool, PoolError, poolRanges, splitTerms, type PoolTerm } from '../../egress/expression.ts';
 import { count } from '../../egress/ranges.ts';
 import type { Config, ListenAddress } from '../config.ts';
 import { formatListen, isLoopback } from './listen.ts';
@@ -16,32 +16,40 @@ export interface Finding {
 /** @param config The options that are right in themselves; rules about the others are not asked. */
 export function crossCheck(config: Partial<Config>): Finding[] {
   return [
-    ...poolAsAWhole(config),
+    ...poolAsAWhole(config.pool, ['pool']),
+    ...Object.entries(config.pools ?? {}).flatMap(([name, pool]) => poolAsAWhole(pool, ['pools', name])),
+    ...backoff(config),
     ...repeatedAddresses(config),
     ...repeatedUsers(config),
     ...openRelay(config),
   ];
 }
 
-/** Terms that cannot stand beside each other. Interfaces are left for the start: their addresses come and go. */
-function poolAsAWhole({ pool }: Partial<Config>): Finding[] {
+/** Terms that cannot stand beside each other. Sources are left for the start: their addresses come and go. */
+function poolAsAWhole(pool: readonly string[] | undefined, path: readonly PropertyKey[]): Finding[] {
   if (pool === undefined) return [];
   try {
     const terms = parsePool(pool);
     const left = count(poolRanges(checkable(terms), networkInterfaces()));
-    if (left > 0n || terms.some((term) => term.kind === 'interface' && !term.excluded)) return [];
-    return [{ path: ['pool'], message: 'the pool is empty: everything in it is excluded again' }];
+    if (left > 0n || terms.some((term) => term.kind !== 'span' && !term.excluded)) return [];
+    return [{ path, message: 'the pool is empty: everything in it is excluded again' }];
   } catch (error) {
     if (!(error instanceof PoolError)) throw error;
-    const index = pool.findLastIndex((item) => item.split(',').some((piece) => piece.trim() === error.term));
-    return [{ path: ['pool', Math.max(0, index)], message: error.message, hint: error.hint }];
+    const index = pool.findLastIndex((item) => splitTerms(item).some((piece) => piece.trim() === error.term));
+    return [{ path: [...path, Math.max(0, index)], message: error.message, hint: error.hint }];
   }
 }
 
-/** With an interface in the pool, nobody knows yet what an exclusion will take out of it. */
+/** With a source in the pool, nobody knows yet what an exclusion will take out of it. */
 function checkable(terms: readonly PoolTerm[]): PoolTerm[] {
   const spans = terms.filter((term) => term.kind === 'span');
   return spans.length === terms.length ? spans : spans.filter((term) => !term.excluded);
+}
+
+function backoff({ health }: Partial<Config>): Finding[] {
+  if (health === undefined || health.backoffMs.first <= health.backoffMs.last) return [];
+  const message = 'the first wait is longer than the longest one, health.backoff.last';
+  return [{ path: ['health', 'backoff', 'first'], message, hint: 'make first smaller, or last greater' }];
 }
 
 function repeatedAddresses({ listen, echo }: Partial<Config>): Finding[] {

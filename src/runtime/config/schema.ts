@@ -1,61 +1,22 @@
 /**
  * The options one by one: what may be written, what is meant by leaving them out, and what becomes of them.
  *
- * zod carries one string for each error; ours hold the message and, after a newline, the hint (see {@link said}).
+ * zod carries one string for each error; ours hold the message and, after a newline, the hint (see `shapes.ts`).
  */
 import { availableParallelism } from 'node:os';
 import { isIP } from 'node:net';
 import { z } from 'zod';
-import { parsePool, PoolError } from '../../egress/expression.ts';
+import { parsePool } from '../../egress/expression.ts';
 import { parseCidr } from '../../policy/clients.ts';
 import { isPasswordHash } from '../../policy/password.ts';
 import type { Config, GyreOptions, UserConfig } from '../config.ts';
-import { DURATION, parseDuration, unitMissing } from './duration.ts';
-import { isLoopback, parseListen } from './listen.ts';
+import { isLoopback, parseListen, parseListens } from './listen.ts';
 import { quote, Refusal } from './problem.ts';
+import { rotation } from './schema-rotation.ts';
+import { attempt, duration, flag, group, listOf } from './shapes.ts';
 
 /** One schema an option: each is checked by itself, so that one mistake never hides another. */
 type Options = { readonly [Key in keyof Config]: z.ZodType<Config[Key], GyreOptions[Key]> };
-
-/** Message and hint in the one string that zod carries. */
-export function said({
-  message,
-  hint,
-}: {
-  readonly message: string;
-  readonly hint?: string | undefined;
-}): string {
-  return hint === undefined ? message : `${message}\n${hint}`;
-}
-
-/** Runs a parser that throws sentences for people; anything else it throws is a bug and goes on. */
-function attempt<T>(parse: () => T, ctx: z.RefinementCtx): T {
-  try {
-    return parse();
-  } catch (error) {
-    if (!(error instanceof Refusal || error instanceof PoolError || error instanceof RangeError)) throw error;
-    ctx.addIssue({ code: 'custom', message: said(error) });
-    return z.NEVER;
-  }
-}
-
-/** One item, or a list of them; either way a list comes out. */
-function listOf<Out, In>(
-  item: z.ZodType<Out, In>,
-  { error, least = 0 }: { readonly error: string; readonly least?: number },
-): z.ZodType<Out[], In | In[]> {
-  const list = z.array(item);
-  return z
-    .union(
-      [item.transform((one) => [one]), least === 0 ? list : list.min(least, { error: 'the list is empty' })],
-      {
-        error,
-      },
-    )
-    .pipe(z.custom<Out[]>());
-}
-
-const flag = (): z.ZodBoolean => z.boolean({ error: 'expected true or false' });
 
 const ENDPOINT = 'expected an address and port such as 127.0.0.1:1080';
 const PORTS = 'ports go from 0 to 65535';
@@ -64,25 +25,36 @@ const endpoint = (error: string): z.ZodUnion<[z.ZodString, z.ZodInt]> =>
   z.union([z.string(), z.int().min(0, { error: PORTS }).max(65_535, { error: PORTS })], { error });
 
 const listen = listOf(
-  endpoint(ENDPOINT).transform((text, ctx) => attempt(() => parseListen(String(text)), ctx)),
+  endpoint(ENDPOINT).transform((text, ctx) => attempt(() => parseListens(String(text)), ctx)),
   { error: `${ENDPOINT}, or a list of them`, least: 1 },
 )
+  .transform((lists) => lists.flat())
   .prefault('127.0.0.1:1080')
   .describe(
-    'Where clients connect: 127.0.0.1:1080, [::1]:1080, :1080 for every address of this host, or 1080 for 127.0.0.1.',
+    'Where clients connect: 127.0.0.1:1080, [::1]:1080, :1080 for every address of this host, 1080 for 127.0.0.1, or a range of ports 127.0.0.1:10001-10100.',
   );
 
 const POOL = 'expected addresses such as 192.0.2.10-192.0.2.19';
 
 const pool = listOf(
   z.string({ error: POOL }).transform((text, ctx) => {
-    for (const term of text.split(',')) attempt(() => parsePool([term]), ctx);
+    attempt(() => parsePool([text]), ctx);
     return text;
   }),
   { error: `${POOL}, or a list of them`, least: 1 },
 ).describe(
-  'The addresses connections leave from: 192.0.2.10, 192.0.2.10-192.0.2.19, 192.0.2.0/28, 2001:db8:1::/64, interface:eth0; ! before any of them excludes. Commas or a list.',
+  'The addresses connections leave from: 192.0.2.10, 192.0.2.10-192.0.2.19, 192.0.2.0/28, 2001:db8:1::/64, interface:eth0, file:/path, https://host/list, aws:eth0, exec:command; ! before any of them excludes, *3 after it weighs, ;country=de tags. Commas or a list.',
 );
+
+const poolName = z
+  .string()
+  .regex(/^[a-z0-9_]{1,64}$/, { error: 'the name of a pool has 1 to 64 of a-z, 0-9 and _' })
+  .refine((name) => name !== 'default', { error: 'default is the name of the pool above' });
+
+const pools = z
+  .record(poolName, pool, { error: 'expected names with their addresses, such as de: 192.0.2.0/28' })
+  .prefault({})
+  .describe('Other pools by name, for clients that ask for one by their user name: alice-pool-de.');
 
 const userText = (what: string): z.ZodString =>
   z
@@ -210,11 +182,8 @@ const echo = endpoint('expected an address and port such as 127.0.0.1:1081, or o
 export const options: Options = {
   listen,
   pool,
-  strategy: z.enum(['round-robin']).prefault('round-robin').describe('Which address of the pool comes next.'),
-  cursor: z
-    .enum(['destination', 'global'])
-    .prefault('destination')
-    .describe('Whether each destination host has a rotation of its own, or all share one.'),
+  pools,
+  ...rotation,
   workers: z
     .int({ error: 'expected a whole number from 0 to 256' })
     .min(0, { error: 'expected a whole number from 0 to 256' })
@@ -246,30 +215,6 @@ export function jsonSchema(): object {
     },
   });
   return { $schema, title: 'Configuration of Gyre', ...rest };
-}
-
-function group<Shape extends z.ZodRawShape>(shape: Shape): z.ZodPrefault<z.ZodObject<Shape, z.core.$strict>> {
-  const keys = Object.keys(shape).join(', ');
-  const object = z.strictObject(shape, {
-    error: ({ code }) => (code === 'invalid_type' ? `expected keys here: ${keys}` : undefined),
-  });
-  return object.prefault({} as z.input<typeof object>);
-}
-
-function duration(
-  byDefault: string,
-  description: string,
-  shortest = 1,
-): z.ZodType<number, string | undefined> {
-  return z
-    .string({
-      error: ({ input }) =>
-        typeof input === 'number' ? said(unitMissing(String(input))) : 'expected a duration such as 10s',
-    })
-    .meta({ pattern: DURATION.source })
-    .transform((text, ctx) => attempt(() => parseDuration(text, shortest), ctx))
-    .prefault(byDefault)
-    .describe(description);
 }
 
 function checkNameServer(text: string): string {

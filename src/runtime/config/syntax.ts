@@ -6,6 +6,7 @@
  */
 import { isAlias, isNode, visit, type Document, type ErrorCode } from 'yaml';
 import type { Problem } from './problem.ts';
+import { jsonSchema } from './schema.ts';
 
 /** One slip of the pen makes the parser stumble over everything after it. */
 const MOST_PROBLEMS = 5;
@@ -34,6 +35,9 @@ const MESSAGES: Partial<Record<ErrorCode, readonly [message: string, hint?: stri
   UNEXPECTED_TOKEN: ['this does not belong here', TEXT_IN_QUOTES],
 };
 
+/** Every key a configuration can have. */
+const KEYS = new Set([...JSON.stringify(jsonSchema()).matchAll(/"(\w+)":\{/g)].map(([, key]) => key!));
+
 export interface SyntaxProblems {
   readonly problems: readonly Problem[];
   /** The values cannot be trusted to be what the user meant. */
@@ -56,9 +60,10 @@ export function syntaxProblems(
   return { fatal, problems: [...problems, ...tricks] };
 }
 
+/** Only words of ours are repeated: what stands where a key should may be a piece of a password that went over two lines. */
 function twice(rest: string): readonly [string, string] {
-  const key = /^["']?([\w.-]{1,40})["']?\s*:/.exec(rest)?.[1];
-  return [`the key ${key ?? 'here'} is given twice`, 'leave one of the two out'];
+  const key = /^["']?(\w{1,40})["']?\s*:/.exec(rest)?.[1] ?? '';
+  return [`the key ${KEYS.has(key) ? key : 'here'} is given twice`, 'leave one of the two out'];
 }
 
 function reading(code: ErrorCode, text: string, offset: number): readonly [message: string, hint?: string] {

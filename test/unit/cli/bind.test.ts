@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
-import { bindAll, fixFor, outwardDevice } from '../../../src/cli/bind.ts';
+import { bindAll, bindReport, fixFor, outwardDevice } from '../../../src/cli/bind.ts';
 import { parsePool, poolRanges } from '../../../src/egress/expression.ts';
 import type { Range } from '../../../src/egress/ranges.ts';
 
@@ -31,6 +31,48 @@ suite('binding a pool', () => {
     const addresses = result!.failed.map(({ address }) => address);
     assert.ok(!addresses.includes('2001:db8::') && !addresses.includes('2001:db8::ffff:ffff:ffff:ffff'));
     for (const address of addresses) assert.match(address, /^2001:db8::[89a-f][\da-f]{3}:/);
+  });
+});
+
+suite('addresses that a list brings one by one', () => {
+  const lines = (...hosts: number[]) => ranges(...hosts.map((host) => `198.51.100.${host}`));
+
+  test('are one range where they follow on each other, so that a prefix is seen to be one', async () => {
+    const results = await bindAll(lines(8, 9, 10, 11, 20));
+    assert.deepEqual(
+      results.map(({ tried }) => tried),
+      [4, 1],
+    );
+    const { commands } = bindReport(results, 'eth0');
+    assert.deepEqual(commands, [
+      'ip route add local 198.51.100.8/30 dev lo',
+      'ip addr add 198.51.100.20/32 dev eth0',
+    ]);
+  });
+
+  test('leave blocks and other families alone', async () => {
+    const results = await bindAll(ranges('127.64.0.0/15', '127.66.0.0', '::1', '127.66.0.1'));
+    assert.deepEqual(
+      results.map(({ range }) => [range.family, range.last - range.first + 1n]),
+      [
+        [4, 2n ** 17n],
+        [4, 1n],
+        [6, 1n],
+        [4, 1n],
+      ],
+    );
+  });
+
+  test('make a report that can be read, however many there are', async () => {
+    const results = await bindAll(lines(...Array.from({ length: 40 }, (_, index) => 2 * index)));
+    assert.equal(results.length, 40);
+    const { complaints, commands } = bindReport(results, 'eth0');
+    assert.equal(complaints[0], '198.51.100.0 cannot be bound: this host does not have it');
+    assert.deepEqual(complaints.slice(10), ['30 more addresses cannot be bound']);
+    assert.deepEqual(commands.slice(2), [
+      'ip addr add 198.51.100.4/32 dev eth0',
+      '… and so on for the other ranges',
+    ]);
   });
 });
 

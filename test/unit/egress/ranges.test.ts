@@ -12,8 +12,9 @@ import {
   type Range,
   type Span,
 } from '../../../src/egress/ranges.ts';
+import { span } from '../../support/rotation.ts';
 
-const range = (first: bigint, last: bigint, family: 4 | 6 = 4): Range => ({ family, first, last, holes: [] });
+const range = (first: bigint, last: bigint, family: 4 | 6 = 4): Range => span(family, first, last);
 const bigspan = (max: bigint): fc.Arbitrary<Span> =>
   fc
     .tuple(fc.bigInt({ min: 0n, max }), fc.bigInt({ min: 0n, max }))
@@ -92,6 +93,14 @@ suite('sets of addresses', () => {
     );
     assert.deepEqual(subtract(range(10n, 20n), [{ first: 10n, last: 20n }]), []);
     assert.deepEqual(subtract(range(10n, 20n), [{ first: 21n, last: 22n }]), [range(10n, 20n)]);
+  });
+
+  test('pieces keep the weight, the tags and the identity of their range', () => {
+    const whole = span(6, 1n, 9n, { weight: 3, tags: ['country=de'], identityBits: 64 });
+    assert.deepEqual(subtract(whole, [{ first: 4n, last: 5n }]), [
+      { ...whole, last: 3n },
+      { ...whole, first: 6n },
+    ]);
   });
 
   test('a block stays one, and its holes end where it ends', () => {

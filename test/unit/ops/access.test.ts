@@ -13,6 +13,7 @@ const KEYS = [
   'client',
   'user',
   'session',
+  'moved',
   'inbound',
   'target',
   'resolved',
@@ -37,7 +38,7 @@ function tunnel(changes: Partial<Connection> = {}): Connection {
     identity: { user: 'alice' },
     target: { host: 'example.com', port: 443, family: 0 },
     resolved: '93.184.216.34',
-    egress: { address: '127.0.0.3', family: 4 },
+    egress: { address: '127.0.0.3', family: 4, slot: 0 },
     attempts: 1,
     handshakeMs: 0.84,
     resolveMs: 3,
@@ -69,6 +70,7 @@ test('a tunnel in JSON', () => {
     client: '127.0.0.1:53412',
     user: 'alice',
     session: null,
+    moved: false,
     inbound: 'socks5',
     target: 'example.com:443',
     resolved: '93.184.216.34',
@@ -122,7 +124,7 @@ test('what is more exact than the usual sentence is the detail', () => {
 test('IPv6 addresses stand in brackets before a port', () => {
   const connection = Object.assign(new Connection('1-1', { address: '2001:db8::9', port: 5 }, OPENED), {
     target: { host: '2001:db8::1', port: 443, family: 6 },
-    egress: { address: '2001:db8::2', family: 6 },
+    egress: { address: '2001:db8::2', family: 6, slot: 0 },
   } satisfies Partial<Connection>);
   const line = json(connection);
   assert.equal(line['client'], '[2001:db8::9]:5');

@@ -26,8 +26,9 @@ suite('GYRE_ variables', () => {
     const config = configOf({
       GYRE_LISTEN: '127.0.0.1:1, [::1]:2',
       GYRE_POOL: '127.0.0.2, 127.0.0.3',
-      GYRE_STRATEGY: 'round-robin',
-      GYRE_CURSOR: 'global',
+      GYRE_STRATEGY: 'sequential',
+      GYRE_EVERY: '100',
+      GYRE_CURSOR: 'user',
       GYRE_WORKERS: ' 7 ',
       GYRE_USER: 'alice:pass:word ',
       GYRE_ALLOW_PRIVATE: '1',
@@ -41,9 +42,10 @@ suite('GYRE_ variables', () => {
       config.listen.map(({ port }) => port),
       [1, 2],
     );
-    assert.deepEqual(config.pool, ['127.0.0.2', '127.0.0.3']);
+    assert.deepEqual(config.pool, ['127.0.0.2, 127.0.0.3']);
+    assert.deepEqual([config.strategy, config.every], ['sequential', { requests: 100, ms: 0 }]);
     assert.deepEqual(config.users, [{ name: 'alice', password: 'pass:word ' }]);
-    assert.deepEqual([config.cursor, config.workers, config.openRelay], ['global', 7, true]);
+    assert.deepEqual([config.cursor, config.workers, config.openRelay], ['user', 7, true]);
     assert.equal(config.targets.allowPrivate, true);
     assert.deepEqual(config.log, { level: 'debug', format: 'json', access: 'off' });
     assert.deepEqual(config.echo, { host: '127.0.0.1', port: 3 });
@@ -56,8 +58,12 @@ suite('GYRE_ variables', () => {
     assert.deepEqual(places({ GYRE_WORKERS: 'x' }), ['GYRE_WORKERS: expected a whole number from 0 to 256']);
     assert.deepEqual(places({ GYRE_ALLOW_PRIVATE: 'maybe' }), ['GYRE_ALLOW_PRIVATE: expected true or false']);
     assert.deepEqual(places({ GYRE_CURSOR: 'globl' }), [
-      'GYRE_CURSOR: expected destination or global, not "globl" (did you mean global?)',
+      'GYRE_CURSOR: expected destination, global or user, not "globl" (did you mean global?)',
     ]);
+    assert.deepEqual(places({ GYRE_EVERY: '0' }), [
+      'GYRE_EVERY: expected a number of requests such as 100, or a duration such as 5m',
+    ]);
+    assert.match(places({ GYRE_STRATEGY: 'weigted' })[0]!, /^GYRE_STRATEGY: .* \(did you mean weighted\?\)$/);
     assert.match(places({ GYRE_POOL: '127.0.0.x' })[0]!, /^GYRE_POOL: "127\.0\.0\.x" is not an IP address/);
     assert.match(places({ GYRE_LISTEN: ':1080' })[0]!, /^GYRE_LISTEN: anyone who can reach/);
   });
@@ -107,7 +113,7 @@ suite('variables of other programs', () => {
         PROXY_PASS: 's3:cret',
       },
     });
-    assert.deepEqual(config.pool, ['127.0.0.2', '127.0.0.3']);
+    assert.deepEqual(config.pool, ['127.0.0.2,127.0.0.3']);
     assert.deepEqual(config.listen, [{ host: '::', port: 1080 }]);
     assert.deepEqual(config.users, [{ name: 'alice', password: 's3:cret' }]);
     assert.deepEqual(notes, []);

@@ -134,14 +134,8 @@ const CASES: readonly Case[] = [
     name: 'a word unknown',
     text: `${POOL}cursor: destinations\n`,
     at: '2:9',
-    message: /^expected destination or global, not "destinations"$/,
+    message: /^expected destination, global or user, not "destinations"$/,
     hint: /did you mean destination\?/,
-  },
-  {
-    name: 'a strategy of the future',
-    text: `${POOL}strategy: random\n`,
-    at: '2:11',
-    message: /^expected round-robin, not "random"$/,
   },
   {
     name: 'a log level of others',
@@ -340,6 +334,292 @@ const CASES: readonly Case[] = [
     at: '2:7',
     message: /^expected an address and port such as 127\.0\.0\.1:1081, or off$/,
   },
+  // Rotation
+  {
+    name: 'a strategy misspelt',
+    text: `${POOL}strategy: roundrobin\n`,
+    at: '2:11',
+    message: /^expected round-robin, random, .*, hash or sequential, not "roundrobin"$/,
+    hint: /^did you mean round-robin\?$/,
+  },
+  {
+    name: 'a strategy that does not exist',
+    text: `${POOL}strategy: fastest\n`,
+    at: '2:11',
+    message: /^expected .*least-recently-used, least-connections, weighted, .*, not "fastest"$/,
+  },
+  {
+    name: 'cursors of users',
+    text: `${POOL}cursor: users\n`,
+    at: '2:9',
+    message: /^expected destination, global or user, not "users"$/,
+    hint: /^did you mean user\?$/,
+  },
+  {
+    name: 'hashing by clients',
+    text: `${POOL}hashBy: clients\n`,
+    at: '2:9',
+    message: /^expected client, user or destination, not "clients"$/,
+    hint: /^did you mean client\?$/,
+  },
+  {
+    name: 'every no request',
+    text: `${POOL}every: 0\n`,
+    at: '2:8',
+    message: /^expected a number of requests such as 100, or a duration such as 5m$/,
+  },
+  {
+    name: 'every half a request',
+    text: `${POOL}every: 1.5\n`,
+    at: '2:8',
+    message: /^expected a number of requests such as 100, or a duration such as 5m$/,
+  },
+  {
+    name: 'every so many requests that it is never',
+    text: `${POOL}every: 1000000001\n`,
+    at: '2:8',
+    message: /^expected a number of requests such as 100/,
+  },
+  {
+    name: 'every list',
+    text: `${POOL}every: [1]\n`,
+    at: '2:8',
+    message: /^expected a number of requests such as 100/,
+  },
+  {
+    name: 'every moment',
+    text: `${POOL}every: 0s\n`,
+    at: '2:8',
+    message: /^0s is too short$/,
+    hint: /^the least is 1ms$/,
+  },
+  {
+    name: 'every now and then',
+    text: `${POOL}every: 5 minutes\n`,
+    at: '2:8',
+    message: /not "5 minutes"$/,
+    hint: /ms, s, m and h/,
+  },
+  {
+    name: 'a family alone',
+    text: `${POOL}family: 4\n`,
+    at: '2:9',
+    message: /^expected keys here: prefer, only, stagger$/,
+  },
+  {
+    name: 'a family there is not',
+    text: `${POOL}family: {prefer: 5}\n`,
+    at: '2:18',
+    message: /^expected 4 or 6, not 5$/,
+  },
+  {
+    name: 'a family as text',
+    text: `${POOL}family: {only: '4'}\n`,
+    at: '2:16',
+    message: /^expected 4 or 6, not "4"$/,
+    hint: /^did you mean 4\?$/,
+  },
+  {
+    name: 'a stagger below the least of RFC 8305',
+    text: `${POOL}family: {stagger: 5ms}\n`,
+    at: '2:19',
+    message: /^5ms is too short$/,
+    hint: /^the least is 10ms$/,
+  },
+  {
+    name: 'a stagger without a unit',
+    text: `${POOL}family:\n  stagger: 250\n`,
+    at: '3:12',
+    message: /not the bare number 250$/,
+    hint: /250ms/,
+  },
+  {
+    name: 'unknown key of the family',
+    text: `${POOL}family: {prefers: 4}\n`,
+    at: '2:10',
+    message: /^unknown key "prefers"$/,
+    hint: /^did you mean prefer\?$/,
+  },
+  {
+    name: 'ports misspelt',
+    text: `${POOL}ports: kernal\n`,
+    at: '2:8',
+    message: /^expected own or kernel, not "kernal"$/,
+    hint: /^did you mean kernel\?$/,
+  },
+  {
+    name: 'a range of ports',
+    text: `${POOL}ports: 1024-65535\n`,
+    at: '2:8',
+    message: /^expected own or kernel, not "1024-65535"$/,
+  },
+  // Sessions
+  {
+    name: 'sessions are a switch',
+    text: `${POOL}sessions: on\n`,
+    at: '2:11',
+    message: /^expected keys here: by, ttl, idle, strict, file$/,
+  },
+  {
+    name: 'sessions by something else',
+    text: `${POOL}sessions: {by: clients}\n`,
+    at: '2:16',
+    message: /^expected name, client, port or listen, not "clients"$/,
+    hint: /^did you mean client\?$/,
+  },
+  {
+    name: 'a session without a unit',
+    text: `${POOL}sessions: {ttl: 10}\n`,
+    at: '2:17',
+    message: /not the bare number 10$/,
+    hint: /10s or 10ms/,
+  },
+  {
+    name: 'a strictness in numbers',
+    text: `${POOL}sessions: {strict: 1}\n`,
+    at: '2:20',
+    message: /^expected true or false$/,
+  },
+  {
+    name: 'a file of sessions that is none',
+    text: `${POOL}sessions: {file: 1}\n`,
+    at: '2:18',
+    message: /^expected the path of a file$/,
+  },
+  // Health
+  {
+    name: 'health is a switch',
+    text: `${POOL}health: off\n`,
+    at: '2:9',
+    message: /^expected keys here: failures, floor, backoff, probe$/,
+  },
+  {
+    name: 'ejection without a failure',
+    text: `${POOL}health: {failures: 0}\n`,
+    at: '2:20',
+    message: /^expected a whole number from 1 to 1000$/,
+  },
+  {
+    name: 'a floor in percent',
+    text: `${POOL}health: {floor: 50%}\n`,
+    at: '2:17',
+    message: /^expected a share from 0 to 1$/,
+  },
+  {
+    name: 'a floor above all',
+    text: `${POOL}health: {floor: 50}\n`,
+    at: '2:17',
+    message: /^expected a share from 0 to 1$/,
+  },
+  {
+    name: 'unknown key of health',
+    text: `${POOL}health: {failure: 2}\n`,
+    at: '2:10',
+    message: /^unknown key "failure"$/,
+    hint: /^did you mean failures\?$/,
+  },
+  {
+    name: 'one back-off',
+    text: `${POOL}health: {backoff: 5s}\n`,
+    at: '2:19',
+    message: /^expected keys here: first, last$/,
+  },
+  {
+    name: 'a back-off without a unit',
+    text: `${POOL}health:\n  backoff:\n    first: 5\n`,
+    at: '4:12',
+    message: /not the bare number 5$/,
+    hint: /^give a unit: 5s or 5ms$/,
+  },
+  {
+    name: 'a back-off of hardly anything',
+    text: `${POOL}health: {backoff: {last: 5ms}}\n`,
+    at: '2:26',
+    message: /^5ms is too short$/,
+    hint: /^the least is 10ms$/,
+  },
+  {
+    name: 'a probe of nothing',
+    text: `${POOL}health:\n  probe:\n    interval: 5s\n`,
+    at: '4:5',
+    message: /^expected a target such as tcp:\/\/192\.0\.2\.1:443$/,
+  },
+  {
+    name: 'a probe of an address',
+    text: `${POOL}health: {probe: {target: 192.0.2.1}}\n`,
+    at: '2:26',
+    message: /^the probe target is not a tcp:\/\/ or http:\/\/ URL/,
+  },
+  {
+    name: 'a probe by https',
+    text: `${POOL}health: {probe: {target: https://192.0.2.1/}}\n`,
+    at: '2:26',
+    message: /^the probe target is not a tcp:\/\/ or http:\/\/ URL/,
+  },
+  {
+    name: 'a probe without a port',
+    text: `${POOL}health: {probe: {target: tcp://192.0.2.1}}\n`,
+    at: '2:26',
+    message: /^the probe target has no port/,
+  },
+  {
+    name: 'a probe with a password, which is not shown',
+    text: `${POOL}health: {probe: {target: http://alice:hunter2@192.0.2.1/}}\n`,
+    at: '2:26',
+    message: /^(?!.*hunter2)the probe target takes no user name and no password/,
+  },
+  {
+    name: 'probes all the time',
+    text: `${POOL}health: {probe: {target: 'tcp://192.0.2.1:443', interval: 50ms}}\n`,
+    at: '2:59',
+    message: /^50ms is too short$/,
+    hint: /^the least is 100ms$/,
+  },
+  {
+    name: 'a probe without time',
+    text: `${POOL}health: {probe: {target: 'tcp://192.0.2.1:443', timeout: 1}}\n`,
+    at: '2:58',
+    message: /not the bare number 1$/,
+    hint: /1s or 1ms/,
+  },
+  {
+    name: 'no probes at a time',
+    text: `${POOL}health: {probe: {target: 'tcp://192.0.2.1:443', concurrency: 0}}\n`,
+    at: '2:62',
+    message: /^expected a whole number from 1 to 1000$/,
+  },
+  {
+    name: 'a rise in words',
+    text: `${POOL}health: {probe: {target: 'tcp://192.0.2.1:443', rise: two}}\n`,
+    at: '2:55',
+    message: /^expected a whole number from 1 to 100$/,
+  },
+  {
+    name: 'a fall too deep',
+    text: `${POOL}health: {probe: {target: 'tcp://192.0.2.1:443', fall: 101}}\n`,
+    at: '2:55',
+    message: /^expected a whole number from 1 to 100$/,
+  },
+  {
+    name: 'unknown key of the probe',
+    text: `${POOL}health: {probe: {target: 'tcp://192.0.2.1:443', timout: 1s}}\n`,
+    at: '2:49',
+    message: /^unknown key "timout"$/,
+  },
+  {
+    name: 'a range of ports that is reversed',
+    text: `${POOL}listen: 127.0.0.1:10100-10001\n`,
+    at: '2:9',
+    message: /has no valid range of ports$/,
+    hint: /^write for example 127\.0\.0\.1:10001-10100$/,
+  },
+  {
+    name: 'a range of all ports',
+    text: `${POOL}listen: 127.0.0.1:1-65535\n`,
+    at: '2:9',
+    message: /has too many ports$/,
+    hint: /4096/,
+  },
   // Pool
   {
     name: 'no address',
@@ -384,6 +664,81 @@ const CASES: readonly Case[] = [
     text: "pool: '!127.0.0.2'\n",
     at: '1:7',
     message: /removes nothing|the pool is empty/,
+  },
+  {
+    name: 'a weight of nothing',
+    text: 'pool:\n  - 127.0.0.2\n  - 127.0.0.3*0\n',
+    at: '3:5',
+    message: /^"127\.0\.0\.3\*0" has a bad weight: .* 1 to 1000$/,
+    hint: /write !ADDRESS$/,
+  },
+  {
+    name: 'a tag that is none',
+    text: 'pool: 127.0.0.2;country\n',
+    at: '1:7',
+    message: /has a bad tag: "country" is not KEY=VALUE$/,
+    hint: /country=de$/,
+  },
+  {
+    name: 'identities of IPv4',
+    text: 'pool: 127.0.0.0/24;identity=64\n',
+    at: '1:7',
+    message: /cannot rotate by whole \/64s$/,
+    hint: /2001:db8::\/48;identity=64$/,
+  },
+  {
+    name: 'a file from somewhere',
+    text: 'pool: file:pool.txt\n',
+    at: '1:7',
+    message: /is not a whole path$/,
+    hint: /file:\/etc\/gyre\/pool\.txt$/,
+  },
+  {
+    name: 'a source refreshed all the time',
+    text: 'pool: file:/etc/gyre/pool.txt;refresh=1ms\n',
+    at: '1:7',
+    message: /has a bad refresh: .* 1s to 24h$/,
+    hint: /refresh=10s$/,
+  },
+  {
+    name: 'a broken URL, which is not shown',
+    text: 'pool: https://alice:hunter2@\n',
+    at: '1:7',
+    message: /^"https:" begins no valid URL$/,
+    hint: /https:\/\/lists\.example\/pool\.txt$/,
+  },
+  {
+    name: 'an exclusion of what nobody knows yet',
+    text: "pool: [127.0.0.2, '!file:/etc/gyre/pool.txt']\n",
+    at: '1:19',
+    message: /^"!file:\/etc\/gyre\/pool\.txt" cannot be excluded/,
+    hint: /interface:NAME$/,
+  },
+  {
+    name: 'another kind of source',
+    text: 'pool: ftp://192.0.2.1/pool.txt\n',
+    at: '1:7',
+    message: /^"ftp:" is not supported as a source of addresses$/,
+    hint: /^supported are /,
+  },
+  {
+    name: 'named pools without names',
+    text: `${POOL}pools: [127.0.0.3]\n`,
+    at: '2:8',
+    message: /^expected names with their addresses, such as de: 192/,
+  },
+  {
+    name: 'no address in a named pool',
+    text: `${POOL}pools:\n  de: [127.0.0.3, 127.0.1.1/24]\n`,
+    at: '3:19',
+    message: /host bits set$/,
+    hint: /did you mean 127\.0\.1\.0\/24/,
+  },
+  {
+    name: 'nothing in a named pool',
+    text: `${POOL}pools: {de: []}\n`,
+    at: '2:13',
+    message: /^the list is empty$/,
   },
   // Users
   { name: 'users are text', text: `${POOL}users: alice\n`, at: '2:8', message: /^expected a list of users/ },
@@ -555,7 +910,7 @@ suite('every mistake has a line, a sentence and where possible a hint', () => {
       'listen: [127.0.0.1, 5, {}, 70000]\npool:\n  - 127.0.0.x\n  - 127.0.0.2,127.0.0.y,127.0.0.z\n  - 7\nworkers: x\nusers: [{name: a}]\ntimeouts: {idle: 1, fin: 2}\n';
     assert.deepEqual(
       problemsOf(text).map(({ where }) => where.replace('gyre.yaml:', '')),
-      ['1:10', '1:24', '1:28', '3:5', '4:5', '4:5', '5:5', '6:10', '7:9', '8:18', '8:26'],
+      ['1:10', '1:24', '1:28', '3:5', '4:5', '5:5', '6:10', '7:9', '8:18', '8:26'],
     );
   });
 
@@ -585,6 +940,12 @@ suite('every mistake has a line, a sentence and where possible a hint', () => {
 
   test('port 0 may stand twice: it is another port each time', () => {
     assert.deepEqual(problemsOf(`${POOL}listen: [0, 0]\necho: 127.0.0.1:0\n`), []);
+  });
+
+  test('a source of the pool is left for the start, with the commas of its URL or command', () => {
+    assert.deepEqual(problemsOf('pool: file:/nonexistent/pool.txt\n'), []);
+    assert.deepEqual(problemsOf("pool: ['https://lists.example/pool?a=1,2', 'exec:my-pool a,b']\n"), []);
+    assert.deepEqual(problemsOf('workers: 1\n', { GYRE_POOL: 'https://lists.example/pool?a=1,2' }), []);
   });
 
   test('an interface of the pool is left for the start', () => {

@@ -4,6 +4,8 @@ import { fileURLToPath } from 'node:url';
 import { suite, test } from 'node:test';
 import { parseDocument } from 'yaml';
 import { SCHEMA_FILE, schemaText } from '../../../src/cli/write-schema.ts';
+import { parsePool } from '../../../src/egress/expression.ts';
+import { STRATEGIES } from '../../../src/egress/strategies.ts';
 import { defineConfig, loadConfig } from '../../../src/runtime/config.ts';
 import { jsonSchema } from '../../../src/runtime/config/schema.ts';
 
@@ -18,6 +20,9 @@ interface Schema {
 const FIRST_LINE = '# yaml-language-server: $schema=./gyre.schema.json\n';
 const EXAMPLE = fileURLToPath(new URL('../../../config/example.yaml', import.meta.url));
 const QUICKSTART = fileURLToPath(new URL('../../../config/quickstart.yaml', import.meta.url));
+
+/** They have no default that could stand in the example: it shows them as comments. */
+const COMMENTED = /^(family\.only|sessions\.file|health\.probe\b.*|users\[\]\..*)$/;
 
 /** Every key, with what the schema says about it: `timeouts.idle`, `users[].name`. */
 function keysOf(schema: Schema, prefix = ''): [string, Schema][] {
@@ -47,6 +52,15 @@ suite('config/gyre.schema.json', () => {
       .map(([path]) => path);
     assert.deepEqual(without, [
       'pool',
+      'pools',
+      'family',
+      'family.only',
+      'sessions',
+      'sessions.file',
+      'health',
+      'health.backoff',
+      'health.probe',
+      'health.probe.target',
       'workers',
       'users[].name',
       'users[].password',
@@ -79,8 +93,8 @@ suite('config/example.yaml', () => {
   test('mentions every key of the schema', () => {
     const document = parseDocument(text);
     for (const [path, schema] of keysOf(jsonSchema())) {
-      if (path.startsWith('users[]')) {
-        assert.match(text, new RegExp(`^# .*\\b${path.replace('users[].', '')}\\b`, 'm'), path);
+      if (COMMENTED.test(path)) {
+        assert.match(text, new RegExp(`^ *# .*\\b${path.split('.').at(-1)}\\b`, 'm'), path);
         continue;
       }
       assert.ok(document.hasIn(path.split('.')), path);
@@ -100,6 +114,53 @@ suite('config/example.yaml', () => {
       { name: 'alice', passwordHash: hash },
       { name: 'bob', password: 'change me' },
     ]);
+  });
+});
+
+suite('what config/example.yaml shows as a comment', () => {
+  const text = readFileSync(EXAMPLE, 'utf8');
+
+  test('the probe works, and says nothing but defaults, when the comment is taken away', () => {
+    const lines = [...text.matchAll(/^ {2}# ( {2}[a-z]+: .*|probe:)$/gm)].map(([, line]) => line);
+    assert.equal(lines[0], 'probe:');
+    const { probe } = parseDocument(lines.join('\n')).toJS() as { probe: { target: string } };
+    const keys = keysOf(jsonSchema()).flatMap(([path]) => /^health\.probe\.(.+)$/.exec(path)?.[1] ?? []);
+    assert.deepEqual(Object.keys(probe), keys);
+    const config = (written: typeof probe) => defineConfig({ pool: '127.0.0.2', health: { probe: written } });
+    assert.deepEqual(config(probe), config({ target: probe.target }));
+  });
+
+  test('the other family can be left out', () => {
+    const [, only] = /^ {2}# only: (.*)$/m.exec(text) ?? [];
+    const { family } = defineConfig({ pool: '127.0.0.2', family: { only: Number(only) as 4 } });
+    assert.deepEqual(family, { prefer: 6, only: 4, stagger: 250 });
+  });
+
+  test('named pools and the file of sessions', () => {
+    const pools = [...text.matchAll(/^#( {2}(?:de|us): .*)$/gm)].map(([, line]) => line).join('\n');
+    const [, file] = /^ {2}# (file: .*)$/m.exec(text) ?? [];
+    const written = parseDocument(`pools:\n${pools}\nsessions:\n  ${file}\n`).toJS() as object;
+    const config = defineConfig({ pool: '127.0.0.2', ...written });
+    assert.deepEqual(Object.keys(config.pools), ['de', 'us']);
+    assert.equal(config.sessions.file, '/var/lib/gyre/sessions');
+  });
+
+  test('every form of a pool term is one', () => {
+    const [, list = ''] = /A list, or one line with commas:\n((?:#.*\n)+)pool:/.exec(text) ?? [];
+    const terms = [...list.matchAll(/^# {3}(\S.*?) {2,}/gm)].map(([, term]) => term!.replaceAll("'", ''));
+    assert.ok(terms.length >= 14);
+    for (const term of terms) assert.equal(parsePool([term]).length, 1, term);
+  });
+
+  test('the strategies, as they describe themselves', () => {
+    const shown = [...text.matchAll(/^# {3}([a-z-]+) {2,}(.*)$/gm)].map(([, name, summary]) => [
+      name,
+      summary,
+    ]);
+    for (const [name, { summary }] of Object.entries(STRATEGIES)) {
+      const found = shown.find(([other]) => other === name)?.[1];
+      assert.equal(found?.replace(' (192.0.2.10*3)', ''), summary, name);
+    }
   });
 });
 

@@ -3,6 +3,7 @@ import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, suite, test } from 'node:test';
+import { STRATEGIES, type StrategyName } from '../../../src/egress/strategies.ts';
 import { ConfigError, defineConfig, loadConfig, type GyreOptions } from '../../../src/runtime/config.ts';
 import type { Setting } from '../../../src/runtime/config/layers.ts';
 
@@ -25,8 +26,15 @@ suite('defineConfig', () => {
     assert.deepEqual(defineConfig({ pool: '127.0.0.2-127.0.0.9' }), {
       listen: [{ host: '127.0.0.1', port: 1080 }],
       pool: ['127.0.0.2-127.0.0.9'],
+      pools: {},
       strategy: 'round-robin',
       cursor: 'destination',
+      hashBy: 'client',
+      every: { requests: 1, ms: 0 },
+      family: { prefer: 6, stagger: 250 },
+      ports: 'own',
+      sessions: { by: 'name', ttl: 600_000, idle: 0, strict: false },
+      health: { failures: 5, floor: 0.5, backoffMs: { first: 5000, last: 300_000 }, probe: undefined },
       workers: availableParallelism(),
       users: [],
       clients: { allow: [] },
@@ -80,6 +88,54 @@ suite('defineConfig', () => {
     assert.deepEqual(config.echo, { host: '127.0.0.1', port: 0 });
     assert.equal(config.workers, 0);
     assert.equal(config.strategy, 'round-robin');
+  });
+
+  test('takes every option of the rotation', () => {
+    const config = defineConfig({
+      pool: '127.0.0.2*3;country=de',
+      strategy: 'sequential',
+      cursor: 'user',
+      hashBy: 'destination',
+      every: '5m',
+      family: { prefer: 4, only: 4, stagger: '10ms' },
+      ports: 'kernel',
+      pools: { de: '127.0.0.3', us: ['127.0.0.4', '127.0.0.5'] },
+      sessions: { by: 'port', ttl: '0s', idle: '1m', strict: true, file: '/nonexistent/sessions' },
+      health: {
+        failures: 1,
+        floor: 0,
+        backoff: { first: '10ms', last: '1h' },
+        probe: { target: 'http://192.0.2.1/ip', interval: '1s', concurrency: 1, rise: 1, fall: 1 },
+      },
+    });
+    assert.deepEqual(
+      [config.strategy, config.cursor, config.hashBy, config.ports],
+      ['sequential', 'user', 'destination', 'kernel'],
+    );
+    assert.deepEqual(config.every, { requests: 0, ms: 300_000 });
+    assert.deepEqual(config.pools, { de: ['127.0.0.3'], us: ['127.0.0.4', '127.0.0.5'] });
+    const file = '/nonexistent/sessions';
+    assert.deepEqual(config.sessions, { by: 'port', ttl: 0, idle: 60_000, strict: true, file });
+    assert.deepEqual(config.family, { prefer: 4, only: 4, stagger: 10 });
+    const probe = { intervalMs: 1000, timeoutMs: 5000, concurrency: 1, rise: 1, fall: 1 };
+    assert.deepEqual(config.health, {
+      failures: 1,
+      floor: 0,
+      backoffMs: { first: 10, last: 3_600_000 },
+      probe: { target: 'http://192.0.2.1/ip', ...probe },
+    });
+  });
+
+  test('sequential moves on after requests or after a time, also given as text', () => {
+    const every = (given: number | string) => defineConfig({ pool: '127.0.0.2', every: given }).every;
+    assert.deepEqual(every(100), { requests: 100, ms: 0 });
+    assert.deepEqual(every('100'), { requests: 100, ms: 0 });
+    assert.deepEqual(every('1.5s'), { requests: 0, ms: 1500 });
+  });
+
+  test('knows every strategy', () => {
+    for (const strategy of Object.keys(STRATEGIES) as StrategyName[])
+      assert.equal(defineConfig({ pool: '127.0.0.2', strategy }).strategy, strategy);
   });
 
   test('freezes the result to its leaves, and leaves the options alone', () => {

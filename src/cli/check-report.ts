@@ -1,0 +1,180 @@
+/** What `gyre check` found, in words and as JSON. */
+import { networkInterfaces } from 'node:os';
+import type { SourceStatus } from '../egress/feed.ts';
+import type { Range } from '../egress/ranges.ts';
+import { STRATEGIES } from '../egress/strategies.ts';
+import type { StartError } from '../listener.ts';
+import type { Config, LoadedConfig } from '../runtime/config.ts';
+import { formatListen } from '../runtime/config/listen.ts';
+import { bindReport, fixFor, outwardDevice, type BindResult } from './bind.ts';
+import { stateOf, statusAsJson } from './read-pool.ts';
+import { warn } from './sources.ts';
+import { complain, enumerate, formatCount, paint, plural, say } from './terminal.ts';
+
+/** How many addresses there are, of each family. */
+interface PoolSize {
+  readonly ipv4: bigint;
+  readonly ipv6: bigint;
+}
+
+/** What there is to say about one pool. */
+export interface PoolFindings {
+  /** Undefined for the pool of who names none. */
+  readonly name: string | undefined;
+  readonly ranges: readonly Range[];
+  readonly size: PoolSize;
+  /** One for each term. */
+  readonly sources: readonly SourceStatus[];
+}
+
+export interface Findings {
+  /** The nameless one first. */
+  readonly pools: readonly PoolFindings[];
+  readonly warnings: readonly string[];
+  readonly listeners: readonly StartError[];
+  readonly binds: readonly BindResult[];
+}
+
+export const isEmpty = ({ ipv4, ipv6 }: PoolSize): boolean => ipv4 + ipv6 === 0n;
+export const unbindable = ({ binds }: Findings): BindResult['failed'][number][] =>
+  binds.flatMap(({ failed }) => failed);
+
+export function print({ config, file }: LoadedConfig, findings: Findings, bind: boolean): void {
+  const { pools, listeners, binds } = findings;
+  const row = (label: string, text: string): void => say(`${label.padEnd(10)}  ${text}`);
+  warn(findings.warnings);
+  if (file !== undefined) row('file', file);
+  row('listeners', `${enumerate(listensInWords(config.listen))} (socks5, http connect)`);
+  for (const { name, size, sources } of pools) {
+    row(name === undefined ? 'pool' : `pool ${name}`, sizeInWords(size));
+    // Addresses that are written out are what they are; of all others it is worth knowing how they do.
+    for (const source of sources.filter(({ kind }) => kind !== 'span'))
+      row('source', `${source.text}: ${stateOf(source)}`);
+  }
+  row('strategy', `${config.strategy}: ${STRATEGIES[config.strategy].summary}`);
+  const detail = strategyDetail(config);
+  if (detail !== undefined) row('', detail);
+  row('workers', String(config.workers));
+  row(
+    'users',
+    config.users.length === 0 ? 'none: no credentials are asked for' : formatCount(config.users.length),
+  );
+  row(
+    'clients',
+    config.clients.allow.length === 0 ? 'from everywhere' : `from ${enumerate(config.clients.allow)}`,
+  );
+  row('targets', config.targets.allowPrivate ? 'all, private ones too' : 'public ones only');
+  if (config.echo !== undefined) row('echo', formatListen(config.echo));
+  for (const { message, hint } of listeners) {
+    complain(
+      `${paint('red', 'gyre:')} ${message}${hint === undefined ? '' : `\n  ${paint('cyan', 'hint:')} ${hint}`}`,
+    );
+  }
+  printBinds(binds);
+  const tried = binds.reduce((sum, { tried }) => sum + tried, 0);
+  if (bind) row('bound', `${plural(tried, 'address', 'addresses')} of the pool tried`);
+  if (isFine(findings)) say(paint('green', 'ok', process.stdout));
+}
+
+function isFine(findings: Findings): boolean {
+  return (
+    findings.listeners.length + unbindable(findings).length === 0 &&
+    !findings.pools.some(({ size }) => isEmpty(size))
+  );
+}
+
+/** As they may be written: neighbouring ports of one host as a range. */
+export function listensInWords(listens: Config['listen']): string[] {
+  const runs: { host: string; first: number; last: number }[] = [];
+  for (const { host, port } of listens) {
+    const run = runs.at(-1);
+    if (run?.host === host && run.last + 1 === port && run.first > 0) run.last = port;
+    else runs.push({ host, first: port, last: port });
+  }
+  return runs.map(({ host, first, last }) =>
+    formatListen({ host, port: first }).concat(first === last ? '' : `-${last}`),
+  );
+}
+
+/** `8 egress addresses (8 IPv4)`. */
+export function sizeInWords({ ipv4, ipv6 }: PoolSize): string {
+  const families = [
+    ...(ipv4 > 0n ? [`${formatCount(ipv4)} IPv4`] : []),
+    ...(ipv6 > 0n ? [`${formatCount(ipv6)} IPv6`] : []),
+  ];
+  const total = plural(ipv4 + ipv6, 'egress address', 'egress addresses');
+  return families.length === 0 ? total : `${total} (${families.join(', ')})`;
+}
+
+const SCOPES: Readonly<Record<Config['cursor'], string>> = {
+  destination: 'turns are counted for each destination host',
+  global: 'turns are counted together for everything',
+  user: 'turns are counted for each user',
+};
+
+/** What else a strategy goes by; undefined when nothing. */
+export function strategyDetail({
+  strategy,
+  cursor,
+  hashBy,
+  every,
+}: Pick<Config, 'strategy' | 'cursor' | 'hashBy' | 'every'>): string | undefined {
+  switch (strategy) {
+    case 'round-robin':
+    case 'weighted':
+      return SCOPES[cursor];
+    case 'hash':
+      return `it goes by the ${hashBy}`;
+    case 'sequential':
+      return `it moves on after ${every.requests > 0 ? plural(every.requests, 'request') : `${every.ms / 1000} s`}`;
+    default:
+      return undefined;
+  }
+}
+
+function printBinds(binds: readonly BindResult[]): void {
+  const { complaints, commands } = bindReport(binds, outwardDevice(networkInterfaces()));
+  for (const complaint of complaints) complain(`${paint('red', 'gyre:')} ${complaint}`);
+  if (commands.length > 0) complain([`  ${paint('cyan', 'hint:')} as root:`, ...commands].join('\n    '));
+}
+
+export function asJson({ config, file }: LoadedConfig, findings: Findings, bind: boolean): object {
+  const { pools, warnings, listeners, binds } = findings;
+  const device = outwardDevice(networkInterfaces());
+  return {
+    ok: isFine(findings),
+    file,
+    listen: config.listen.map(formatListen),
+    pool: poolAsJson(pools[0]!),
+    pools: Object.fromEntries(pools.slice(1).map((pool) => [pool.name, poolAsJson(pool)])),
+    strategy: config.strategy,
+    cursor: config.cursor,
+    hashBy: config.hashBy,
+    every: config.every,
+    workers: config.workers,
+    users: config.users.length,
+    clients: config.clients.allow,
+    allowPrivate: config.targets.allowPrivate,
+    echo: config.echo === undefined ? undefined : formatListen(config.echo),
+    warnings,
+    bind: bind
+      ? {
+          tried: binds.reduce((sum, { tried }) => sum + tried, 0),
+          listeners: listeners.map(({ message, hint }) => ({ message, hint })),
+          failed: unbindable(findings),
+          fix: binds.flatMap((result) => fixFor(result, device)),
+        }
+      : undefined,
+  };
+}
+
+/** Numbers as text, as they may exceed a number; terms without what is secret in them. */
+function poolAsJson({ size: { ipv4, ipv6 }, sources }: PoolFindings): object {
+  return {
+    terms: sources.map(({ text }) => text),
+    addresses: String(ipv4 + ipv6),
+    ipv4: String(ipv4),
+    ipv6: String(ipv6),
+    sources: sources.map(statusAsJson),
+  };
+}
