@@ -14,7 +14,7 @@
  * - `listener.ts` `leg.ts` `handshake.ts` `relay.ts` — its stages at the socket
  * - `protocol/` — bytes to values and back, pure
  * - `policy/` — may this client, to this target? pure
- * - `egress/` — pool, rotator, resolver, dial
+ * - `egress/` — where connections leave from: expression → sources → pool → rotation (or a session) → dial; health, names
  * - `connection.ts` `errors.ts` — the nouns, and every way to fail
  * - `runtime/` — config, gateway (main thread), lanes (data threads)
  * - `ops/` — log, counters, echo: watches, and nothing on the way imports it
@@ -24,7 +24,7 @@ import { defineConfig, type GyreOptions } from './runtime/config.ts';
 import { startGateway, type Gateway } from './runtime/gateway.ts';
 
 export type { Endpoint } from './connection.ts';
-export { PoolError } from './egress/expression.ts';
+export { PoolError } from './egress/expression/expression.ts';
 export type { Blame, FailureCode } from './errors.ts';
 export { ConfigError, type GyreOptions } from './runtime/config.ts';
 export { StartError, type Gateway, type PoolSummary, type Stats } from './runtime/gateway.ts';

@@ -8,11 +8,11 @@
  */
 import type { Socket } from 'node:net';
 import { Connection, type Egress, type Family, type Observer } from './connection.ts';
-import { dial, leavesBy, type FamilyOptions, type Remote } from './egress/dial.ts';
-import type { Ports } from './egress/ports.ts';
-import type { NameResolver, TargetAddress } from './egress/resolver.ts';
-import type { Picks, Rotator } from './egress/rotator.ts';
-import { sessionKey, type SessionKind, type SessionRequest } from './egress/sessions.ts';
+import { dial, leavesBy, type FamilyOptions, type Remote } from './egress/dial/dial.ts';
+import type { Ports } from './egress/dial/ports.ts';
+import type { NameResolver, TargetAddress } from './egress/names/resolver.ts';
+import type { Picks, Rotator } from './egress/rotation/rotator.ts';
+import { sessionKey, type SessionKind, type SessionRequest } from './egress/sessions/sessions.ts';
 import { ProxyError } from './errors.ts';
 import { sniff, type Inbound } from './handshake.ts';
 import { Leg, type ReadBuffers } from './leg.ts';
@@ -213,9 +213,9 @@ async function pickAndDial(
 ): Promise<Remote> {
   const { timeouts, buffers, family, ports, report } = context;
   const { client, identity, target } = connection;
-  const session = sessionOf(connection, context.sessions);
   const wanted = identity?.parameters?.tags ?? [];
   const tag = wanted.length === 0 ? undefined : rotator.tagFor(wanted);
+  const session = sessionOf(connection, tag, context.sessions);
   const request = {
     destination: target!.host,
     user: identity?.user ?? '',
@@ -253,7 +253,11 @@ async function pickAndDial(
 const isNoEgress = (error: unknown): boolean => error instanceof ProxyError && error.code === 'NO_EGRESS';
 
 /** The sticky session of a connection: the one its user name names, or the one that goes by where it came from or to. */
-function sessionOf(connection: Connection, options: SessionOptions): SessionRequest | undefined {
+function sessionOf(
+  connection: Connection,
+  tag: string | undefined,
+  options: SessionOptions,
+): SessionRequest | undefined {
   const { identity, client, listener } = connection;
   const named = identity?.parameters;
   const terms = {
@@ -261,14 +265,15 @@ function sessionOf(connection: Connection, options: SessionOptions): SessionRequ
     idleMs: options.idle,
     strict: named?.strict === true || options.strict,
   };
-  const session = (kind: SessionKind, label: string, ...parts: string[]): SessionRequest => {
+  // One id in two pools, or with two tags, is two sessions: they could never agree on an address.
+  const session = (kind: SessionKind, label: string, ...whose: string[]): SessionRequest => {
     connection.session = label;
-    return { key: sessionKey(kind, ...parts), ...terms };
+    return { key: sessionKey(kind, named?.pool ?? DEFAULT_POOL, tag ?? '', label, ...whose), ...terms };
   };
-  if (named?.session !== undefined) return session('user', named.session, identity!.user, named.session);
-  if (options.by === 'client') return session('client', client.address, client.address);
-  if (options.by === 'port') return session('port', String(listener!.port), String(listener!.port));
-  if (options.by === 'listen') return session('listen', listener!.address, listener!.address);
+  if (named?.session !== undefined) return session('user', named.session, identity!.user);
+  if (options.by === 'client') return session('client', client.address);
+  if (options.by === 'port') return session('port', String(listener!.port));
+  if (options.by === 'listen') return session('listen', listener!.address);
   return undefined;
 }
 

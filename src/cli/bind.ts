@@ -2,8 +2,8 @@
 import { randomBytes } from 'node:crypto';
 import { createServer } from 'node:net';
 import type { NetworkInterfaceInfo } from 'node:os';
-import { formatAddress } from '../egress/format.ts';
-import { isBlock, type Range } from '../egress/ranges.ts';
+import { formatAddress } from '../egress/pool/format.ts';
+import { isBlock, type Range } from '../egress/pool/ranges.ts';
 import { plural } from './terminal.ts';
 
 /** Addresses bound one by one; of what exceeds it, samples. */

@@ -1,8 +1,8 @@
 /** What `gyre check` found, in words and as JSON. */
 import { networkInterfaces } from 'node:os';
-import type { SourceStatus } from '../egress/feed.ts';
-import type { Range } from '../egress/ranges.ts';
-import { STRATEGIES } from '../egress/strategies.ts';
+import type { SourceStatus } from '../egress/sources/feed.ts';
+import type { Range } from '../egress/pool/ranges.ts';
+import { STRATEGIES } from '../egress/rotation/strategies.ts';
 import type { StartError } from '../listener.ts';
 import type { Config, LoadedConfig } from '../runtime/config.ts';
 import { formatListen } from '../runtime/config/listen.ts';

@@ -1,9 +1,9 @@
 /** `gyre check`: what would run, and whether it could. */
 import type { Command } from 'commander';
 import type { Family } from '../connection.ts';
-import { disjoint } from '../egress/disjoint.ts';
-import { parsePool, PoolError } from '../egress/expression.ts';
-import { count } from '../egress/ranges.ts';
+import { disjoint } from '../egress/expression/disjoint.ts';
+import { parsePool, PoolError } from '../egress/expression/expression.ts';
+import { count } from '../egress/pool/ranges.ts';
 import { probe, StartError } from '../listener.ts';
 import { ConfigError, type Config, type LoadedConfig } from '../runtime/config.ts';
 import { bindAll } from './bind.ts';

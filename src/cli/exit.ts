@@ -1,6 +1,6 @@
 /** How a command ends: its exit code, and what it says about what went wrong. */
 import { CommanderError } from 'commander';
-import { PoolError } from '../egress/expression.ts';
+import { PoolError } from '../egress/expression/expression.ts';
 import { StartError } from '../listener.ts';
 import { ConfigError, type Problem } from '../runtime/config.ts';
 import { complain, paint } from './terminal.ts';

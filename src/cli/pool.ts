@@ -1,9 +1,9 @@
 /** `gyre pool expand`: which addresses an expression stands for at this moment. */
 import { setImmediate } from 'node:timers/promises';
 import { InvalidArgumentError, type Command } from 'commander';
-import { parsePool, PoolError } from '../egress/expression.ts';
-import type { SourceStatus } from '../egress/feed.ts';
-import { count, expand } from '../egress/ranges.ts';
+import { parsePool, PoolError } from '../egress/expression/expression.ts';
+import type { SourceStatus } from '../egress/sources/feed.ts';
+import { count, expand } from '../egress/pool/ranges.ts';
 import { EXIT, Failure } from './exit.ts';
 import {
   complaintsOf,

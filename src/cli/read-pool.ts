@@ -1,7 +1,7 @@
 /** A pool as it is at this moment, every source read once, and what there is to say about its sources. */
-import { Feed, type FeedOptions, type SourceStatus } from '../egress/feed.ts';
-import type { PoolTerm } from '../egress/expression.ts';
-import type { Range } from '../egress/ranges.ts';
+import { Feed, type FeedOptions, type SourceStatus } from '../egress/sources/feed.ts';
+import type { PoolTerm } from '../egress/expression/expression.ts';
+import type { Range } from '../egress/pool/ranges.ts';
 import { plural } from './terminal.ts';
 
 /** A run of addresses, and the term that brought it in. */

@@ -1,8 +1,8 @@
 /** The configuration: what a user may write, what the rest of the program reads, and the way from one to the other. */
-import type { FamilyOptions } from '../egress/dial.ts';
-import type { HealthOptions } from '../egress/health.ts';
-import type { CursorScope } from '../egress/rotator.ts';
-import type { StrategyName, StrategyOptions } from '../egress/strategies.ts';
+import type { FamilyOptions } from '../egress/dial/dial.ts';
+import type { HealthOptions } from '../egress/health/health.ts';
+import type { CursorScope } from '../egress/rotation/rotator.ts';
+import type { StrategyName, StrategyOptions } from '../egress/rotation/strategies.ts';
 import type { ListenAddress } from '../listener.ts';
 import type { SessionOptions } from '../proxy.ts';
 import type { UserConfig } from '../policy/auth.ts';

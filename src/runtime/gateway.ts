@@ -3,9 +3,9 @@
  * never touches a connection itself.
  */
 import type { Endpoint } from '../connection.ts';
-import { rotatorMemory } from '../egress/rotator.ts';
-import { readPortRange } from '../egress/ports.ts';
-import { sessionMemory, Sessions, type SessionMemory } from '../egress/sessions.ts';
+import { rotatorMemory } from '../egress/rotation/rotator.ts';
+import { readPortRange } from '../egress/dial/ports.ts';
+import { sessionMemory, Sessions, type SessionMemory } from '../egress/sessions/sessions.ts';
 import { probe, StartError } from '../listener.ts';
 import { countersMemory, readStats, type Stats as ConnectionStats } from '../ops/counters.ts';
 import { startEcho, type Echo } from '../ops/echo.ts';

@@ -1,6 +1,6 @@
 /** All lanes of a gateway, and their replacement when a thread dies. */
 import type { Endpoint } from '../connection.ts';
-import { ledgerMemory } from '../egress/table.ts';
+import { ledgerMemory } from '../egress/pool/table.ts';
 import type { ListenAddress } from '../listener.ts';
 import { openLane, type Lane, type LaneOptions, type LaneOutput, type Snapshots } from './lane.ts';
 import type { Membership } from './membership.ts';

@@ -4,13 +4,13 @@
  * Sources and health change at any time; lanes only ever see whole snapshots.
  */
 import type { FailureCode } from '../errors.ts';
-import { parsePool } from '../egress/expression.ts';
-import { Feed, type SourceReport } from '../egress/feed.ts';
-import { Health, type HealthOptions, type Member } from '../egress/health.ts';
-import { count, isBlock, type Range } from '../egress/ranges.ts';
-import { buildSnapshot } from '../egress/rotator.ts';
-import { Slots } from '../egress/slots.ts';
-import { EgressTable, tableMemory, type TableMemory } from '../egress/table.ts';
+import { parsePool } from '../egress/expression/expression.ts';
+import { Feed, type SourceReport } from '../egress/sources/feed.ts';
+import { Health, type HealthOptions, type Member } from '../egress/health/health.ts';
+import { count, isBlock, type Range } from '../egress/pool/ranges.ts';
+import { buildSnapshot } from '../egress/rotation/rotator.ts';
+import { Slots } from '../egress/pool/slots.ts';
+import { EgressTable, tableMemory, type TableMemory } from '../egress/pool/table.ts';
 import type { Log } from '../ops/log.ts';
 import type { Snapshots } from './lane.ts';
 

@@ -5,7 +5,7 @@
  * has moved since, cannot.
  */
 import { readFileSync, renameSync, writeFileSync } from 'node:fs';
-import type { Sessions } from '../egress/sessions.ts';
+import type { Sessions } from '../egress/sessions/sessions.ts';
 import { StartError } from '../listener.ts';
 import type { Log } from '../ops/log.ts';
 

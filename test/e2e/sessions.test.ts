@@ -112,6 +112,17 @@ test('a change of one address moves only its sessions; soft ones say so, strict 
   assert.equal((await ask(proxy, target, strict)).reason, 'the session has lost its egress address');
 });
 
+test('one id in two pools is two sessions, each with an address of its own', async () => {
+  await using target = await Target.listen();
+  await using proxy = await gateway({ ...BY_NAME, pool: POOL, pools: { other: '127.0.0.100-127.0.0.131' } });
+  const first = await ask(proxy, target, 'alice-session-7');
+  const other = await ask(proxy, target, 'alice-pool-other-session-7');
+  for (let i = 0; i < 3; i++) {
+    assert.deepEqual(await ask(proxy, target, 'alice-session-7-strict'), first);
+    assert.deepEqual(await ask(proxy, target, 'alice-pool-other-session-7-strict'), other);
+  }
+});
+
 test('without a name: by client address, by port, by listen address', async () => {
   await using target = await Target.listen();
   {

@@ -1,9 +1,9 @@
 /** Dials inside a network namespace: one {@link Job} a line in, one {@link Outcome} a line out. What stands stays open. */
 import { createInterface } from 'node:readline';
 import { Connection, type Egress, type Family } from '../../src/connection.ts';
-import { dial } from '../../src/egress/dial.ts';
-import { Ports, readPortRange } from '../../src/egress/ports.ts';
-import { EgressTable, tableMemory } from '../../src/egress/table.ts';
+import { dial } from '../../src/egress/dial/dial.ts';
+import { Ports, readPortRange } from '../../src/egress/dial/ports.ts';
+import { EgressTable, tableMemory } from '../../src/egress/pool/table.ts';
 import { ProxyError } from '../../src/errors.ts';
 import { ReadBuffers } from '../../src/leg.ts';
 

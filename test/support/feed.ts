@@ -1,7 +1,7 @@
 /** A feed with everything it says, to wait for. */
-import { parsePool } from '../../src/egress/expression.ts';
-import { Feed, type FeedOptions, type SourceReport } from '../../src/egress/feed.ts';
-import { expand, type Range } from '../../src/egress/ranges.ts';
+import { parsePool } from '../../src/egress/expression/expression.ts';
+import { Feed, type FeedOptions, type SourceReport } from '../../src/egress/sources/feed.ts';
+import { expand, type Range } from '../../src/egress/pool/ranges.ts';
 
 /** No test waits longer, in milliseconds. The wait also keeps the process alive, which a feed by itself does not. */
 const PATIENCE_MS = 10_000;

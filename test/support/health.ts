@@ -1,9 +1,9 @@
 /** Health with a world made of variables: a clock that is turned by hand, addresses that come and go by assignment. */
 import type { TestContext } from 'node:test';
-import { Health, type HealthOptions, type Member } from '../../src/egress/health.ts';
-import type { Finding } from '../../src/egress/probe.ts';
-import { EgressTable, tableMemory } from '../../src/egress/table.ts';
-import type { HealthTools } from '../../src/egress/health-tools.ts';
+import { Health, type HealthOptions, type Member } from '../../src/egress/health/health.ts';
+import type { Finding } from '../../src/egress/health/probe.ts';
+import { EgressTable, tableMemory } from '../../src/egress/pool/table.ts';
+import type { HealthTools } from '../../src/egress/health/health-tools.ts';
 
 export const GOOD: Finding = { verdict: 'good' };
 export const BAD: Finding = { verdict: 'bad', error: 'no answer in time' };

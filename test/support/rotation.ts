@@ -1,7 +1,7 @@
 /** A pool with everything around it that a rotator needs, from pool terms or ranges. */
 import type { Egress, Family } from '../../src/connection.ts';
-import { parsePool, poolRanges } from '../../src/egress/expression.ts';
-import type { Range } from '../../src/egress/ranges.ts';
+import { parsePool, poolRanges } from '../../src/egress/expression/expression.ts';
+import type { Range } from '../../src/egress/pool/ranges.ts';
 import {
   buildSnapshot,
   Rotator,
@@ -11,10 +11,10 @@ import {
   type RotatorMemory,
   type Snapshot,
   type Stickiness,
-} from '../../src/egress/rotator.ts';
-import { Slots } from '../../src/egress/slots.ts';
-import type { StrategyOptions } from '../../src/egress/strategies.ts';
-import { EgressTable, tableMemory, type TableMemory } from '../../src/egress/table.ts';
+} from '../../src/egress/rotation/rotator.ts';
+import { Slots } from '../../src/egress/pool/slots.ts';
+import type { StrategyOptions } from '../../src/egress/rotation/strategies.ts';
+import { EgressTable, tableMemory, type TableMemory } from '../../src/egress/pool/table.ts';
 
 export const ranges = (...terms: string[]): Range[] => poolRanges(parsePool(terms), {});
 

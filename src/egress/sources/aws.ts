@@ -3,7 +3,7 @@
  * IPv6 addresses, and the prefixes delegated to the card. Version 2 of the service only, which asks for a token first.
  */
 import { networkInterfaces } from 'node:os';
-import type { AwsTerm } from '../term.ts';
+import type { AwsTerm } from '../expression/term.ts';
 import { listReader } from './list.ts';
 import { collect, errorCode, REFRESH_MS, SourceError, type Source, type SourceOptions } from './source.ts';
 

@@ -1,7 +1,7 @@
 /** A list of addresses printed by a command. */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import type { ExecTerm } from '../term.ts';
+import type { ExecTerm } from '../expression/term.ts';
 import { listReader } from './list.ts';
 import { collect, errorCode, REFRESH_MS, SourceError, type Source, type SourceOptions } from './source.ts';
 

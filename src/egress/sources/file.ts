@@ -3,7 +3,7 @@ import { constants, statSync, watch, type FSWatcher, type Stats } from 'node:fs'
 import { open, stat, type FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import type { FileTerm } from '../term.ts';
+import type { FileTerm } from '../expression/term.ts';
 import { listReader } from './list.ts';
 import {
   collect,

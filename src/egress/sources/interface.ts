@@ -2,8 +2,8 @@
 import { isIP } from 'node:net';
 import { networkInterfaces, type NetworkInterfaceInfo } from 'node:os';
 import { Address4, Address6 } from 'ip-address';
-import type { FamilySpan } from '../span.ts';
-import { asRange, type InterfaceTerm } from '../term.ts';
+import type { FamilySpan } from '../expression/span.ts';
+import { asRange, type InterfaceTerm } from '../expression/term.ts';
 import { REFRESH_MS, WATCH_MS, type Source, type SourceOptions } from './source.ts';
 
 /** What `os.networkInterfaces()` gives. */

@@ -1,10 +1,10 @@
 /** A text with addresses, as files, URLs and commands give it → ranges, and a word about every line that is none. */
 import { setImmediate } from 'node:timers/promises';
-import { disjoint } from '../disjoint.ts';
-import { formatAddress } from '../format.ts';
-import { PoolError, quote } from '../pool-error.ts';
-import { merge, overlapping, subtract, type Range } from '../ranges.ts';
-import { asRange, parseTerm, type PoolTerm, type SpanTerm } from '../term.ts';
+import { disjoint } from '../expression/disjoint.ts';
+import { formatAddress } from '../pool/format.ts';
+import { PoolError, quote } from '../expression/pool-error.ts';
+import { merge, overlapping, subtract, type Range } from '../pool/ranges.ts';
+import { asRange, parseTerm, type PoolTerm, type SpanTerm } from '../expression/term.ts';
 import { SourceError, type Problem, type SourceAnswer } from './source.ts';
 
 /** What the term that names the text says about all of its addresses. */

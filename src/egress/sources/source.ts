@@ -1,6 +1,6 @@
 /** What every source of addresses is, and the ways in which one fails. */
 import type { Interfaces } from './interface.ts';
-import type { Range } from '../ranges.ts';
+import type { Range } from '../pool/ranges.ts';
 
 /** A line that was left out. */
 export interface Problem {

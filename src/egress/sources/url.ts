@@ -1,5 +1,5 @@
 /** A list of addresses behind a URL. */
-import type { UrlTerm } from '../term.ts';
+import type { UrlTerm } from '../expression/term.ts';
 import { listReader } from './list.ts';
 import {
   collect,

@@ -1,7 +1,13 @@
 /** What no option can know by itself: the rules between options. */
 import { networkInterfaces } from 'node:os';
-import { parsePool, PoolError, poolRanges, splitTerms, type PoolTerm } from '../../egress/expression.ts';
-import { count } from '../../egress/ranges.ts';
+import {
+  parsePool,
+  PoolError,
+  poolRanges,
+  splitTerms,
+  type PoolTerm,
+} from '../../egress/expression/expression.ts';
+import { count } from '../../egress/pool/ranges.ts';
 import type { Config, ListenAddress } from '../config.ts';
 import { formatListen, isLoopback } from './listen.ts';
 import { quote } from './problem.ts';

@@ -1,8 +1,8 @@
 /** The options that say which egress a connection gets: strategy, family, ports, health. */
 import { z } from 'zod';
-import type { HealthOptions } from '../../egress/health.ts';
-import { parseProbeTarget } from '../../egress/probe-target.ts';
-import { STRATEGIES, type StrategyName } from '../../egress/strategies.ts';
+import type { HealthOptions } from '../../egress/health/health.ts';
+import { parseProbeTarget } from '../../egress/health/probe-target.ts';
+import { STRATEGIES, type StrategyName } from '../../egress/rotation/strategies.ts';
 import type { Config, GyreOptions } from '../config.ts';
 import { parseDuration } from './duration.ts';
 import { Refusal } from './problem.ts';

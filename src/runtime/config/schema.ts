@@ -6,7 +6,7 @@
 import { availableParallelism } from 'node:os';
 import { isIP } from 'node:net';
 import { z } from 'zod';
-import { parsePool } from '../../egress/expression.ts';
+import { parsePool } from '../../egress/expression/expression.ts';
 import { parseCidr } from '../../policy/clients.ts';
 import { isPasswordHash } from '../../policy/password.ts';
 import type { Config, GyreOptions, UserConfig } from '../config.ts';

@@ -1,6 +1,6 @@
 /** What the schemas of the options are put together from. */
 import { z } from 'zod';
-import { PoolError } from '../../egress/expression.ts';
+import { PoolError } from '../../egress/expression/expression.ts';
 import { DURATION, parseDuration, unitMissing } from './duration.ts';
 import { Refusal } from './problem.ts';
 

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import { bindAll, bindReport, fixFor, outwardDevice } from '../../../src/cli/bind.ts';
-import { parsePool, poolRanges } from '../../../src/egress/expression.ts';
-import type { Range } from '../../../src/egress/ranges.ts';
+import { parsePool, poolRanges } from '../../../src/egress/expression/expression.ts';
+import type { Range } from '../../../src/egress/pool/ranges.ts';
 
 function ranges(...terms: string[]): Range[] {
   return poolRanges(parsePool(terms), {});

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { listensInWords, sizeInWords, strategyDetail } from '../../../src/cli/check-report.ts';
-import { STRATEGIES, type StrategyName } from '../../../src/egress/strategies.ts';
+import { STRATEGIES, type StrategyName } from '../../../src/egress/rotation/strategies.ts';
 import { defineConfig, type GyreOptions } from '../../../src/runtime/config.ts';
 
 const detail = (options: Omit<GyreOptions, 'pool'>) =>

@@ -12,7 +12,7 @@ import {
   stateOf,
   statusAsJson,
 } from '../../../src/cli/read-pool.ts';
-import { parsePool, PoolError } from '../../../src/egress/expression.ts';
+import { parsePool, PoolError } from '../../../src/egress/expression/expression.ts';
 import { ListServer } from '../../support/list-server.ts';
 import { MetadataServer } from '../../support/metadata-server.ts';
 

@@ -4,8 +4,8 @@ import { fileURLToPath } from 'node:url';
 import { suite, test } from 'node:test';
 import { parseDocument } from 'yaml';
 import { SCHEMA_FILE, schemaText } from '../../../src/cli/write-schema.ts';
-import { parsePool } from '../../../src/egress/expression.ts';
-import { STRATEGIES } from '../../../src/egress/strategies.ts';
+import { parsePool } from '../../../src/egress/expression/expression.ts';
+import { STRATEGIES } from '../../../src/egress/rotation/strategies.ts';
 import { defineConfig, loadConfig } from '../../../src/runtime/config.ts';
 import { jsonSchema } from '../../../src/runtime/config/schema.ts';
 

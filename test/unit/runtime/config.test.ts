@@ -3,7 +3,7 @@ import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, suite, test } from 'node:test';
-import { STRATEGIES, type StrategyName } from '../../../src/egress/strategies.ts';
+import { STRATEGIES, type StrategyName } from '../../../src/egress/rotation/strategies.ts';
 import { ConfigError, defineConfig, loadConfig, type GyreOptions } from '../../../src/runtime/config.ts';
 import type { Setting } from '../../../src/runtime/config/layers.ts';
 

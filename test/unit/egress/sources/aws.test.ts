@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import type { NetworkInterfaceInfo } from 'node:os';
 import { suite, test } from 'node:test';
-import { parsePool } from '../../../../src/egress/expression.ts';
-import { count, expand } from '../../../../src/egress/ranges.ts';
+import { parsePool } from '../../../../src/egress/expression/expression.ts';
+import { count, expand } from '../../../../src/egress/pool/ranges.ts';
 import { awsSource } from '../../../../src/egress/sources/aws.ts';
 import type { Source, SourceOptions } from '../../../../src/egress/sources/source.ts';
-import type { AwsTerm } from '../../../../src/egress/term.ts';
+import type { AwsTerm } from '../../../../src/egress/expression/term.ts';
 import { MetadataServer } from '../../../support/metadata-server.ts';
 
 const MAC = '0a:1b:2c:3d:4e:5f';

@@ -4,11 +4,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { suite, test } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
-import { parsePool } from '../../../../src/egress/expression.ts';
-import { expand } from '../../../../src/egress/ranges.ts';
+import { parsePool } from '../../../../src/egress/expression/expression.ts';
+import { expand } from '../../../../src/egress/pool/ranges.ts';
 import { execSource } from '../../../../src/egress/sources/exec.ts';
 import { describe, type Source, type SourceOptions } from '../../../../src/egress/sources/source.ts';
-import type { ExecTerm } from '../../../../src/egress/term.ts';
+import type { ExecTerm } from '../../../../src/egress/expression/term.ts';
 
 const never = new AbortController().signal;
 const source = (item: string, options: SourceOptions = {}): Source =>

@@ -15,10 +15,10 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { suite, test, type TestContext } from 'node:test';
-import { parsePool } from '../../../../src/egress/expression.ts';
-import type { FeedOptions } from '../../../../src/egress/feed.ts';
+import { parsePool } from '../../../../src/egress/expression/expression.ts';
+import type { FeedOptions } from '../../../../src/egress/sources/feed.ts';
 import { fileSource } from '../../../../src/egress/sources/file.ts';
-import type { FileTerm } from '../../../../src/egress/term.ts';
+import type { FileTerm } from '../../../../src/egress/expression/term.ts';
 import { WatchedFeed } from '../../../support/feed.ts';
 import { runProgram } from '../../../support/program.ts';
 
@@ -135,8 +135,8 @@ suite('a file with addresses', () => {
     const module = (name: string): string =>
       new URL(`../../../../src/egress/${name}.ts`, import.meta.url).href;
     const script = `
-      const { Feed } = await import('${module('feed')}');
-      const { parsePool } = await import('${module('expression')}');
+      const { Feed } = await import('${module('sources/feed')}');
+      const { parsePool } = await import('${module('expression/expression')}');
       const feed = new Feed(parsePool(['file:${at('pool')}']), { settleMs: 30 });
       console.log((await feed.start()).length);`;
     const { code, stdout } = await runProgram(process.execPath, ['--input-type=module', '-e', script]);

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { networkInterfaces, type NetworkInterfaceInfo } from 'node:os';
 import { suite, test } from 'node:test';
-import { parsePool } from '../../../../src/egress/expression.ts';
-import { expand } from '../../../../src/egress/ranges.ts';
+import { parsePool } from '../../../../src/egress/expression/expression.ts';
+import { expand } from '../../../../src/egress/pool/ranges.ts';
 import { interfaceSource, type Interfaces } from '../../../../src/egress/sources/interface.ts';
-import type { InterfaceTerm } from '../../../../src/egress/term.ts';
+import type { InterfaceTerm } from '../../../../src/egress/expression/term.ts';
 import { WatchedFeed } from '../../../support/feed.ts';
 
 const info = (address: string): NetworkInterfaceInfo => ({

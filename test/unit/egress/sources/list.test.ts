@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
-import { parsePool } from '../../../../src/egress/expression.ts';
-import { expand } from '../../../../src/egress/ranges.ts';
+import { parsePool } from '../../../../src/egress/expression/expression.ts';
+import { expand } from '../../../../src/egress/pool/ranges.ts';
 import { listReader, readList } from '../../../../src/egress/sources/list.ts';
 import type { SourceAnswer } from '../../../../src/egress/sources/source.ts';
 

@@ -7,11 +7,11 @@ import { join } from 'node:path';
 import { suite, test } from 'node:test';
 import { getCACertificates, setDefaultCACertificates } from 'node:tls';
 import { gzipSync } from 'node:zlib';
-import { parsePool } from '../../../../src/egress/expression.ts';
-import { expand } from '../../../../src/egress/ranges.ts';
+import { parsePool } from '../../../../src/egress/expression/expression.ts';
+import { expand } from '../../../../src/egress/pool/ranges.ts';
 import { describe, type Source, type SourceOptions } from '../../../../src/egress/sources/source.ts';
 import { urlSource } from '../../../../src/egress/sources/url.ts';
-import type { UrlTerm } from '../../../../src/egress/term.ts';
+import type { UrlTerm } from '../../../../src/egress/expression/term.ts';
 import { ListServer } from '../../../support/list-server.ts';
 import { makeCertificate } from '../../../support/tls.ts';
 
