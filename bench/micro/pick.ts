@@ -3,12 +3,12 @@
  *
  * A pick is `rotator.pick(...).next()` and the release of an egress picked earlier, as in a proxy with 1,000 live tunnels.
  */
-import { tableMemory, EgressTable } from '../../src/egress/table.ts';
-import { Slots } from '../../src/egress/slots.ts';
-import { buildSnapshot, Rotator, rotatorMemory } from '../../src/egress/rotator.ts';
-import { STRATEGIES, type StrategyName } from '../../src/egress/strategies.ts';
+import { tableMemory, EgressTable } from '../../src/egress/pool/table.ts';
+import { Slots } from '../../src/egress/pool/slots.ts';
+import { buildSnapshot, Rotator, rotatorMemory } from '../../src/egress/rotation/rotator.ts';
+import { STRATEGIES, type StrategyName } from '../../src/egress/rotation/strategies.ts';
 import type { Egress } from '../../src/connection.ts';
-import type { Range } from '../../src/egress/ranges.ts';
+import type { Range } from '../../src/egress/pool/ranges.ts';
 
 const SIZES = [8, 1000, 65_536] as const;
 const LIVE = 1000;
