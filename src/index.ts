@@ -27,7 +27,13 @@ export type { Endpoint } from './connection.ts';
 export { PoolError } from './egress/expression/expression.ts';
 export type { Blame, FailureCode } from './errors.ts';
 export { ConfigError, type GyreOptions } from './runtime/config.ts';
-export { StartError, type Gateway, type PoolSummary, type Stats } from './runtime/gateway.ts';
+export {
+  StartError,
+  type EgressStatus,
+  type Gateway,
+  type PoolSummary,
+  type Stats,
+} from './runtime/gateway.ts';
 
 /**
  * Starts a gateway; when the promise resolves, it listens.

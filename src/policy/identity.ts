@@ -13,12 +13,6 @@ export interface ParsedName {
   readonly parameters: SessionParameters;
 }
 
-/** A password taken apart. */
-export interface ParsedPassword {
-  readonly password: string;
-  readonly parameters: SessionParameters;
-}
-
 /** Longer names are refused; SOCKS5 has room for 255 bytes (RFC 1929 §2). */
 const MAX_NAME = 512;
 /** Ids, pools and the values of tags. */
@@ -99,27 +93,6 @@ export function parseUserName(
   const user = end === -1 ? bare : words.slice(0, end).join('-');
   const parameters = end === -1 ? NO_PARAMETERS : parseParameters(words.slice(end));
   return user === '' || parameters === undefined ? undefined : { user, parameters };
-}
-
-/**
- * Reads `PASSWORD[_KEY-VALUE | _strict]…`, the form of vendors that put parameters there. Only for where that is asked for:
- * a password may happen to contain the same.
- * @returns undefined for what must be refused.
- */
-export function parsePassword(text: string): ParsedPassword | undefined {
-  if (text.length > MAX_NAME) return undefined;
-  const [password = '', ...pairs] = text.split(PAIR);
-  const parameters = parseParameters(pairs.flatMap(splitPair));
-  return password === '' || parameters === undefined ? undefined : { password, parameters };
-}
-
-/** Values contain `_` as well: only one that a keyword follows begins the next pair. */
-const PAIR = new RegExp(`_(?=(?:${[...KEYWORDS.keys()].join('|')})-|${STRICT}(?:_|$))`);
-
-/** At the first `-`: what comes after it is the value, and refused if it has another one. */
-function splitPair(pair: string): string[] {
-  const dash = pair.indexOf('-');
-  return dash === -1 ? [pair] : [pair.slice(0, dash), pair.slice(dash + 1)];
 }
 
 function parseKnown(text: string, knownUsers: ReadonlySet<string>): ParsedName | undefined {

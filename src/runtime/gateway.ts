@@ -12,11 +12,12 @@ import { startEcho, type Echo } from '../ops/echo.ts';
 import type { Config } from './config.ts';
 import { DEFAULT_POOL } from '../proxy.ts';
 import { Lanes, type LanePlan } from './lanes.ts';
-import { Membership } from './membership.ts';
+import { Membership, type EgressStatus } from './membership.ts';
 import { openOutputs, type Outputs } from './outputs.ts';
 import { SessionFile } from './session-file.ts';
 
 export { StartError } from '../listener.ts';
+export type { EgressStatus } from './membership.ts';
 
 /** What has happened since the start, over all threads. */
 export interface Stats extends ConnectionStats {
@@ -39,6 +40,8 @@ export interface Gateway extends AsyncDisposable {
   readonly echo: Endpoint | undefined;
   readonly pool: PoolSummary;
   stats(): Stats;
+  /** Every egress with its state, live tunnels and free source ports; a block is one as a whole. */
+  egresses(): Iterable<EgressStatus>;
   /**
    * Puts another pool in place for all new connections; live tunnels keep their egress.
    * @param name Of a named pool; without it, the one that is used when nobody names one.
@@ -73,6 +76,7 @@ class RunningGateway implements Gateway {
   readonly #counters: SharedArrayBuffer;
   readonly #membership: Membership;
   readonly #lanes: Lanes;
+  readonly #ports = readPortRange();
   readonly #sessions: SessionMemory = sessionMemory();
   #sessionFile: SessionFile | undefined = undefined;
   #echo: Echo | undefined = undefined;
@@ -91,7 +95,7 @@ class RunningGateway implements Gateway {
       memory: rotatorMemory(),
       table: this.#membership.memory,
       sessions: this.#sessions,
-      ports: config.ports === 'own' ? readPortRange() : undefined,
+      ports: config.ports === 'own' ? this.#ports : undefined,
       counters: this.#counters,
       accessFormat: outputs.accessFormat,
       adoptHandles,
@@ -143,6 +147,10 @@ class RunningGateway implements Gateway {
 
   stats(): Stats {
     return { ...readStats(this.#counters), logLinesDropped: this.#outputs.dropped };
+  }
+
+  egresses(): Iterable<EgressStatus> {
+    return this.#membership.egresses(this.#ports);
   }
 
   async replacePool(expression: readonly string[], name: string = DEFAULT_POOL): Promise<PoolSummary> {

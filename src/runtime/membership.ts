@@ -7,15 +7,29 @@ import type { FailureCode } from '../errors.ts';
 import { parsePool } from '../egress/expression/expression.ts';
 import { Feed, type SourceReport } from '../egress/sources/feed.ts';
 import { Health, type HealthOptions, type Member } from '../egress/health/health.ts';
+import type { PortRange } from '../egress/dial/ports.ts';
 import { count, isBlock, type Range } from '../egress/pool/ranges.ts';
 import { buildSnapshot } from '../egress/rotation/rotator.ts';
 import { Slots } from '../egress/pool/slots.ts';
-import { EgressTable, tableMemory, type TableMemory } from '../egress/pool/table.ts';
+import { EgressTable, tableMemory, type EgressState, type TableMemory } from '../egress/pool/table.ts';
 import type { Log } from '../ops/log.ts';
 import type { Snapshots } from './lane.ts';
 
 /** How often slots of addresses that have left, and have no tunnels any more, are freed; milliseconds. */
 const SWEEP_MS = 5000;
+
+/** One egress of a pool, as it stands. A block, too big to be enumerated, is one as a whole. */
+export interface EgressStatus {
+  readonly pool: string;
+  /** Of a block, one of its addresses. */
+  readonly address: string;
+  readonly block: boolean;
+  readonly state: EgressState;
+  /** Live tunnels, over all threads. */
+  readonly tunnels: number;
+  /** Tunnels it has source ports for, beside those, all of them to one destination. Undefined for a block. */
+  readonly freePorts: number | undefined;
+}
 
 export class Membership {
   readonly memory: TableMemory = tableMemory();
@@ -75,6 +89,21 @@ export class Membership {
       return [pool, buildSnapshot(ranges, this.#slots, this.#table)] as const;
     });
     return new Map(entries);
+  }
+
+  /** Every egress, pool by pool, in the order of the expressions. */
+  *egresses(ports: PortRange): Generator<EgressStatus, void> {
+    for (const [pool, ranges] of this.#ranges) {
+      for (const range of ranges) {
+        const block = isBlock(range);
+        for (const slot of this.#slots.of(range)) {
+          const tunnels = this.#table.active(slot);
+          const freePorts = block ? undefined : Math.max(0, ports.order.length - tunnels);
+          const [address, state] = [this.#table.address(slot), this.#table.state(slot)];
+          yield { pool, address, block, state, tunnels, freePorts };
+        }
+      }
+    }
   }
 
   /** A lane's connections fail by fault of this egress. */

@@ -105,3 +105,17 @@ test('another pool serves new connections at once, and live tunnels keep their e
   await assert.rejects(proxy.replacePool(['127.0.0.1/24']), { name: 'PoolError' });
   assert.equal(proxy.pool.addresses, 4n);
 });
+
+test('every egress can be looked at: its state, live tunnels and free ports', async () => {
+  await using target = await Target.listen();
+  await using proxy = await gateway({ pool: '127.0.0.2, 203.0.113.1', cursor: 'global', workers: 2 });
+  const held = await Promise.all(Array.from({ length: 6 }, () => socksTunnel(proxy, target.port)));
+  const look = () => new Map([...proxy.egresses()].map((egress) => [egress.address, egress]));
+  await eventually('the dead one is down', () => look().get('203.0.113.1')?.state === 'down');
+  const before = look().get('127.0.0.2')!;
+  assert.deepEqual([before.state, before.tunnels, before.pool], ['up', 6, 'default']);
+  for (const { client } of held) client.reset();
+  await eventually('the tunnels are given back', () => look().get('127.0.0.2')!.tunnels === 0);
+  assert.equal(look().get('127.0.0.2')!.freePorts, before.freePorts! + 6);
+  assert.equal(look().get('203.0.113.1')!.tunnels, 0);
+});

@@ -118,14 +118,6 @@ export class Ports {
     this.#searched.set(search, this.#now() + SEARCH_PAUSE_MS);
   }
 
-  /**
-   * How many more tunnels an egress has ports for, all of them to the same destination: the least it can take.
-   * @param active Its live tunnels.
-   */
-  headroom(active: number): number {
-    return Math.max(0, this.#order.length - active);
-  }
-
   #at(cursor: number): number {
     return this.#order[cursor % this.#order.length] ?? 0;
   }

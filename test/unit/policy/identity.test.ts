@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import * as fc from 'fast-check';
 import type { SessionParameters } from '../../../src/connection.ts';
-import { NO_PARAMETERS, parsePassword, parseUserName } from '../../../src/policy/identity.ts';
+import { NO_PARAMETERS, parseUserName } from '../../../src/policy/identity.ts';
 
 const MINUTE = 60_000;
 
@@ -181,38 +181,4 @@ suite('any user name', () => {
       }),
     );
   });
-});
-
-suite('a password', () => {
-  test('carries parameters behind `_`', () => {
-    const parsed = parsePassword('pa_ss_country-br_session-sgn34f3e_lifetime-10m_state-new_york');
-    assert.deepEqual(parsed, {
-      password: 'pa_ss',
-      parameters: {
-        ...NO_PARAMETERS,
-        session: 'sgn34f3e',
-        ttlMs: 10 * MINUTE,
-        tags: ['country=br', 'state=new_york'],
-      },
-    });
-    assert.equal(parsePassword('secret_strict_session-a')?.parameters.strict, true);
-  });
-
-  test('is left alone without any', () => {
-    for (const password of ['secret', 'a_b-c_d', 'session-a', 'x_strictly', '_', 'ü-_-ü']) {
-      assert.deepEqual(parsePassword(password), { password, parameters: NO_PARAMETERS });
-    }
-  });
-
-  for (const text of [
-    '',
-    '_session-a',
-    'p_session-',
-    'p_session-a-b',
-    'p_ttl-1e309',
-    'p_ttl-5m_ttl-5m',
-    'p'.repeat(10_240),
-  ]) {
-    test(`refused: ${JSON.stringify(text.slice(0, 40))}`, () => assert.equal(parsePassword(text), undefined));
-  }
 });

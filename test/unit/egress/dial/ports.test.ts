@@ -94,15 +94,6 @@ test('a search that found a port is no search in vain', () => {
 test('where every port is reserved, the kernel chooses', () => {
   const ports = new Ports(portRange(5, 9, [{ first: 1, last: 65_535 }]), table());
   assert.deepEqual([ports.take(0), ports.take(0), [...ports.others(0, TARGET)]], [0, 0, []]);
-  assert.equal(ports.headroom(0), 0);
-});
-
-test('headroom is what one destination could still be given', () => {
-  const ports = new Ports(portRange(1000, 1099, [{ first: 1000, last: 1009 }]), table());
-  assert.deepEqual(
-    [ports.headroom(0), ports.headroom(89), ports.headroom(90), ports.headroom(500)],
-    [90, 1, 0, 0],
-  );
 });
 
 test('the range is read from the kernel, without the reserved ports; nonsense is the default', () => {
