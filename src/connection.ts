@@ -26,6 +26,9 @@ export interface Target {
   readonly family: 0 | Family;
 }
 
+/** The pool of who names none. */
+export const DEFAULT_POOL = 'default';
+
 /** A name and password as a client sent them. Never logged. */
 export interface Credentials {
   readonly name: string;

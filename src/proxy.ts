@@ -7,22 +7,19 @@
  * the dial, and nothing is tried again once the first byte of an answer is out.
  */
 import type { Socket } from 'node:net';
-import { Connection, type Egress, type Family, type Observer } from './connection.ts';
+import { Connection, DEFAULT_POOL, type Egress, type Family, type Observer } from './connection.ts';
 import { dial, leavesBy, type FamilyOptions, type Remote } from './egress/dial/dial.ts';
 import type { Ports } from './egress/dial/ports.ts';
 import type { NameResolver, TargetAddress } from './egress/names/resolver.ts';
 import type { Picks, Rotator } from './egress/rotation/rotator.ts';
-import { sessionKey, type SessionKind, type SessionRequest } from './egress/sessions/sessions.ts';
 import { ProxyError } from './errors.ts';
 import { sniff, type Inbound } from './handshake.ts';
 import { Leg, type ReadBuffers } from './leg.ts';
 import type { Authenticator } from './policy/auth.ts';
 import type { Guard } from './policy/guard.ts';
 import { relay, type Tunnels } from './relay.ts';
+import { sessionOf, type SessionOptions } from './session.ts';
 import { Wire } from './wire.ts';
-
-/** The pool of who names none. */
-export const DEFAULT_POOL = 'default';
 
 /** Everything the way may touch; built once a thread. */
 export interface ProxyContext {
@@ -47,18 +44,6 @@ export interface ProxyContext {
   /** Accepted sockets may be read by `onread`; see `leg.ts`. */
   adoptHandles: boolean;
   readonly nextId: () => string;
-}
-
-/** What connections keep the same egress by. */
-export interface SessionOptions {
-  /** What makes a session where the user name names none. */
-  readonly by: 'name' | 'client' | 'port' | 'listen';
-  /** From its first use; milliseconds, 0 = for ever. */
-  readonly ttl: number;
-  /** Without a new connection; milliseconds, 0 = for ever. */
-  readonly idle: number;
-  /** Rather fails than moves to another egress. */
-  readonly strict: boolean;
 }
 
 /** Milliseconds. */
@@ -251,31 +236,6 @@ async function pickAndDial(
 }
 
 const isNoEgress = (error: unknown): boolean => error instanceof ProxyError && error.code === 'NO_EGRESS';
-
-/** The sticky session of a connection: the one its user name names, or the one that goes by where it came from or to. */
-function sessionOf(
-  connection: Connection,
-  tag: string | undefined,
-  options: SessionOptions,
-): SessionRequest | undefined {
-  const { identity, client, listener } = connection;
-  const named = identity?.parameters;
-  const terms = {
-    ttlMs: named?.ttlMs ?? options.ttl,
-    idleMs: options.idle,
-    strict: named?.strict === true || options.strict,
-  };
-  // One id in two pools, or with two tags, is two sessions: they could never agree on an address.
-  const session = (kind: SessionKind, label: string, ...whose: string[]): SessionRequest => {
-    connection.session = label;
-    return { key: sessionKey(kind, named?.pool ?? DEFAULT_POOL, tag ?? '', label, ...whose), ...terms };
-  };
-  if (named?.session !== undefined) return session('user', named.session, identity!.user);
-  if (options.by === 'client') return session('client', client.address);
-  if (options.by === 'port') return session('port', String(listener!.port));
-  if (options.by === 'listen') return session('listen', listener!.address);
-  return undefined;
-}
 
 function reply(connection: Connection, wire: Wire, inbound: Inbound, remote: Remote): void {
   connection.phase = 'reply';

@@ -4,7 +4,7 @@ import type { HealthOptions } from '../egress/health/health.ts';
 import type { CursorScope } from '../egress/rotation/rotator.ts';
 import type { StrategyName, StrategyOptions } from '../egress/rotation/strategies.ts';
 import type { ListenAddress } from '../listener.ts';
-import type { SessionOptions } from '../proxy.ts';
+import type { SessionOptions } from '../session.ts';
 import type { UserConfig } from '../policy/auth.ts';
 import { readConfigFile, type ConfigFile } from './config/file.ts';
 import { readEnvironment, type Environment } from './config/environment.ts';

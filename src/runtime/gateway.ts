@@ -2,7 +2,7 @@
  * The gateway: what a user starts and stops. It owns the pool, the shared memory, the log targets and the lanes, and
  * never touches a connection itself.
  */
-import type { Endpoint } from '../connection.ts';
+import { DEFAULT_POOL, type Endpoint } from '../connection.ts';
 import { rotatorMemory } from '../egress/rotation/rotator.ts';
 import { readPortRange } from '../egress/dial/ports.ts';
 import { sessionMemory, Sessions, type SessionMemory } from '../egress/sessions/sessions.ts';
@@ -10,7 +10,6 @@ import { probe, StartError } from '../listener.ts';
 import { countersMemory, readStats, type Stats as ConnectionStats } from '../ops/counters.ts';
 import { startEcho, type Echo } from '../ops/echo.ts';
 import type { Config } from './config.ts';
-import { DEFAULT_POOL } from '../proxy.ts';
 import { Lanes, type LanePlan } from './lanes.ts';
 import { Membership, type EgressStatus } from './membership.ts';
 import { openOutputs, type Outputs } from './outputs.ts';

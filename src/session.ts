@@ -1,0 +1,40 @@
+/** Which connections belong together: from what is known of one to its sticky session. */
+import { DEFAULT_POOL, type Connection } from './connection.ts';
+import { sessionKey, type SessionKind, type SessionRequest } from './egress/sessions/sessions.ts';
+
+/** What connections keep the same egress by. */
+export interface SessionOptions {
+  /** What makes a session where the user name names none. */
+  readonly by: 'name' | 'client' | 'port' | 'listen';
+  /** From its first use; milliseconds, 0 = for ever. */
+  readonly ttl: number;
+  /** Without a new connection; milliseconds, 0 = for ever. */
+  readonly idle: number;
+  /** Rather fails than moves to another egress. */
+  readonly strict: boolean;
+}
+
+/** The sticky session of a connection: the one its user name names, or the one that goes by where it came from or to. */
+export function sessionOf(
+  connection: Connection,
+  tag: string | undefined,
+  options: SessionOptions,
+): SessionRequest | undefined {
+  const { identity, client, listener } = connection;
+  const named = identity?.parameters;
+  const terms = {
+    ttlMs: named?.ttlMs ?? options.ttl,
+    idleMs: options.idle,
+    strict: named?.strict === true || options.strict,
+  };
+  // One id in two pools, or with two tags, is two sessions: they could never agree on an address.
+  const session = (kind: SessionKind, label: string, ...whose: string[]): SessionRequest => {
+    connection.session = label;
+    return { key: sessionKey(kind, named?.pool ?? DEFAULT_POOL, tag ?? '', label, ...whose), ...terms };
+  };
+  if (named?.session !== undefined) return session('user', named.session, identity!.user);
+  if (options.by === 'client') return session('client', client.address);
+  if (options.by === 'port') return session('port', String(listener!.port));
+  if (options.by === 'listen') return session('listen', listener!.address);
+  return undefined;
+}
