@@ -55,6 +55,10 @@ const NO_POOL: Finding = {
 function explain(issue: Issue, base: readonly PropertyKey[], tree: unknown): Finding[] {
   const path = [...base, ...issue.path];
   if (issue.code === 'unrecognized_keys') return unknownKeys(issue.keys, siblings(path), path);
+  if (issue.code === 'invalid_key') {
+    const [first] = issue.issues;
+    return [{ path, aim: 'key', message: first?.message ?? issue.message }];
+  }
   if (issue.code === 'invalid_union') {
     const meant = meantBranch(issue.errors);
     if (meant !== undefined) return meant.flatMap((inner) => explain(inner, path, tree));

@@ -52,18 +52,23 @@ const whole = (byDefault: number, most: number, description: string): z.ZodPrefa
 
 const SHARE = 'expected a share from 0 to 1';
 
+const PROBE = 'expected keys here: target, interval, timeout, concurrency, rise, fall';
+
 const probe = z
-  .strictObject({
-    target: z
-      .string({ error: 'expected a target such as tcp://192.0.2.1:443' })
-      .transform((text, ctx) => attempt(() => checkTarget(text), ctx))
-      .describe('tcp://ADDR:PORT, or http://ADDR:PORT/PATH that answers 2xx or 3xx.'),
-    interval: duration('30s', 'From one round to the next.', 100),
-    timeout: duration('5s', 'For one probe.', 10),
-    concurrency: whole(16, 1000, 'Probes under way at once.'),
-    rise: whole(2, 100, 'Successes in a row that bring an address back.'),
-    fall: whole(3, 100, 'Failures in a row that take it out.'),
-  })
+  .strictObject(
+    {
+      target: z
+        .string({ error: 'expected a target such as tcp://192.0.2.1:443' })
+        .transform((text, ctx) => attempt(() => checkTarget(text), ctx))
+        .describe('tcp://ADDR:PORT, or http://ADDR:PORT/PATH that answers 2xx or 3xx.'),
+      interval: duration('30s', 'From one round to the next.', 100),
+      timeout: duration('5s', 'For one probe.', 10),
+      concurrency: whole(16, 1000, 'Probes under way at once.'),
+      rise: whole(2, 100, 'Successes in a row that bring an address back.'),
+      fall: whole(3, 100, 'Failures in a row that take it out.'),
+    },
+    { error: ({ code }) => (code === 'invalid_type' ? PROBE : undefined) },
+  )
   .optional()
   .describe('Asks a target from each address. Left out: only what connections meet counts.');
 
