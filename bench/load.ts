@@ -1,5 +1,5 @@
 /**
- * The load generator: one process for one job. It says `ready` when everything is open that the job does not measure,
+ * The load generator: one job at a time. It says `ready` when everything is open that the job does not measure,
  * runs on `go`, and says `done` only if every byte was the right one.
  */
 import { type Answer, type Job, MESSAGE_BYTES, Mode, type Order, request } from './job.ts';

@@ -64,6 +64,17 @@ export const isAlive = (seen: Seen): boolean => stat(seen.pid)?.started === seen
 export const cpuSeconds = (root: number): number =>
   tree(root).reduce((sum, process) => sum + process.ticks, 0) / TICKS_PER_SECOND;
 
+/** CPU seconds all processes of the machine have used since it started, time stolen by its host included. */
+export function machineSeconds(): number {
+  const [, user, nice, system, , , irq, softirq, steal] = (read('/proc/stat') ?? '')
+    .split(/\s+/, 9)
+    .map(Number);
+  return (
+    [user, nice, system, irq, softirq, steal].reduce<number>((sum, ticks = 0) => sum + ticks, 0) /
+    TICKS_PER_SECOND
+  );
+}
+
 /** A line such as `Rss:   123 kB`, in bytes. */
 function kilobytes(text: string | undefined, name: string): number | undefined {
   const match = text && new RegExp(`^${name}:\\s+(\\d+) kB`, 'm').exec(text);

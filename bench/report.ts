@@ -1,6 +1,6 @@
 /** Results as Markdown tables, which also read well on a terminal. */
 import { METRICS, type Metric, type Sizes } from './axes.ts';
-import type { Entrant } from './measure.ts';
+import type { Entrant } from './session.ts';
 import type { Results } from './results.ts';
 
 export interface Machine {
@@ -23,6 +23,8 @@ export interface Run {
   readonly missing: ReadonlyMap<string, string>;
   /** Axis → why it was not run. */
   readonly skipped: ReadonlyMap<string, string>;
+  /** Cores that other programs kept busy meanwhile, on average: how far the figures can be trusted. */
+  readonly disturbance: number;
   readonly results: Results;
 }
 
@@ -125,7 +127,8 @@ export function render(run: Run): string {
     ...failures(run),
   ];
   return [
-    `${run.date}. ${cpu}, ${cores} cores, Linux ${kernel}, Node ${node}. ${pinning}`,
+    `${run.date}. ${cpu}, ${cores} cores, Linux ${kernel}, Node ${node}. ${pinning} ` +
+      `Other programs kept ${run.disturbance.toFixed(2)} cores busy meanwhile.`,
     amounts(run),
     overview(run),
     'Smaller is better everywhere. A column "÷ name" is a ratio of medians: 2.00 costs twice as much.',

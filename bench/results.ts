@@ -1,7 +1,7 @@
 /** The figures of a run, round by round, and what is made of them. */
 import type { AxisName } from './axes.ts';
 import { METRICS } from './axes.ts';
-import type { Outcome } from './measure.ts';
+import type { Outcome } from './session.ts';
 
 export interface Cell {
   /** One figure a round, in the order they were taken. */

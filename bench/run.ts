@@ -2,17 +2,17 @@
  * `npm run bench`: Gyre beside every other proxy installed on this machine, in one run.
  *
  * Layout: options (what was asked) · axes (what is measured) · opponents/ (who takes part) · processes and proc (start,
- * pin, end, read /proc) · sink, load, tunnel, pattern, job (the two processes at the ends of every tunnel) · measure
- * (one session of one proxy) · results and report (figures to tables).
+ * pin, end, read /proc) · sink, load, tunnel, pattern, job (the two processes at the ends of every tunnel) · session,
+ * load-generator, measure (one proxy started, driven, read) · results and report (figures to tables).
  */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { cpus, release } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { type AxisName, METRICS, obstacle } from './axes.ts';
-import { type Entrant, type Outcome, runSession, type Sink, startSink } from './measure.ts';
+import { type Entrant, type Outcome, runSession, type Sink, startSink } from './session.ts';
 import { OPPONENTS } from './opponents/all.ts';
 import { type Options, readOptions } from './options.ts';
-import { descriptorLimit } from './proc.ts';
+import { cpuSeconds, descriptorLimit, machineSeconds } from './proc.ts';
 import { cores, end, folder, pinning, pinSelf, stopAll } from './processes.ts';
 import { type Machine, render, type Run, toJson } from './report.ts';
 import { Results } from './results.ts';
@@ -33,6 +33,13 @@ function machine(): Machine {
       ? 'The proxy alone on one core, everything else on the others.'
       : 'Nothing was pinned (no taskset, or one core only): figures are rougher.',
   };
+}
+
+/** Measures the cores that programs other than this benchmark keep busy, from now on. */
+function startMeter(): () => number {
+  const others = (): number => machineSeconds() - cpuSeconds(process.pid);
+  const [before, started] = [others(), performance.now()];
+  return () => Math.max(0, ((others() - before) / (performance.now() - started)) * 1000);
 }
 
 function findEntrants(options: Options): { entrants: Entrant[]; missing: Map<string, string> } {
@@ -57,8 +64,11 @@ function sayOutcome(round: string, name: string, axis: AxisName, outcome: Outcom
   );
 }
 
+/** A run before it has taken place. */
+type Plan = Omit<Run, 'disturbance'>;
+
 /** One round: every proxy once. Who begins changes, so that no one always inherits the same leftovers. */
-async function runRound(round: number, run: Run, axes: readonly AxisName[], sink: Sink): Promise<void> {
+async function runRound(round: number, run: Plan, axes: readonly AxisName[], sink: Sink): Promise<void> {
   const first = round % run.entrants.length;
   const order = [...run.entrants.slice(first), ...run.entrants.slice(0, first)];
   // Memory is read on a fresh process: one that has carried load has room left for idle tunnels.
@@ -97,7 +107,7 @@ async function main(options: Options): Promise<void> {
     if (reason !== undefined) skipped.set(axis, reason);
   }
   for (const [axis, reason] of skipped) say(`axis ${axis} is not run: ${reason}`);
-  const run: Run = {
+  const plan: Plan = {
     date: new Date().toISOString().slice(0, 10),
     rounds: options.rounds,
     sizes: options.sizes,
@@ -109,8 +119,10 @@ async function main(options: Options): Promise<void> {
   };
   const sink = await startSink();
   const axes = options.axes.filter((axis) => !skipped.has(axis));
-  for (let round = 0; round < run.rounds; round++) await runRound(round, run, axes, sink);
+  const meter = startMeter();
+  for (let round = 0; round < plan.rounds; round++) await runRound(round, plan, axes, sink);
   await end(sink.child);
+  const run: Run = { ...plan, disturbance: meter() };
   const report = render(run);
   process.stdout.write(`${report}\n`);
   if (options.json !== undefined) writeFileSync(options.json, toJson(run));

@@ -29,6 +29,8 @@ node=$repository/node_modules/.bin/node
 [ -x "$node" ] || node=node
 cp "$("$node" -p process.execPath)" "$work/bin/node"
 export PATH=$work/bin:$PATH
+# A Node that was built elsewhere brings its own list of certificate authorities: let it trust those of this machine too.
+export NODE_OPTIONS=--use-system-ca
 
 # The build context: what .dockerignore lets through. It is an allow-list, `*` first and then `!NAME` lines.
 grep -qx '\*' "$repository/.dockerignore" || die '.dockerignore must begin with *'
