@@ -78,6 +78,8 @@ export async function proxy(accepted: Socket, context: ProxyContext): Promise<vo
     connection.phase = 'relay';
     await relay(connection, wire.release(), remote.leg, context.tunnels);
   } catch (thrown) {
+    // The relay closes both legs; what fails before it must not leave the remote behind.
+    remote?.leg.socket.destroy();
     refuse(connection, wire, inbound, ProxyError.from(thrown));
   }
   if (remote !== undefined) pool?.release(remote.egress);

@@ -91,7 +91,7 @@ export class Feed {
   }
 
   /**
-   * Judges the terms as {@link poolRanges} does, then reads all sources once. One that fails brings nothing for now and is
+   * Judges the terms as {@link poolRanges} does, then reads all sources once. One that fails brings nothing yet and is
    * tried again in its time. Call it once.
    * @returns The pool, which may be empty.
    * @throws {PoolError} The terms do not fit together or to this host. No source has been read.
