@@ -9,9 +9,9 @@ import type { ProxyError, Phase } from './errors.ts';
 export type Family = 4 | 6;
 
 /** The protocol a client speaks to us. */
-export type InboundName = 'socks5' | 'http-connect';
+export type InboundName = 'socks5' | 'socks4' | 'http-connect' | 'http-forward';
 
-/** A textual IP address and a TCP port. */
+/** A textual IP address and a TCP port; `unix:PATH` or `unix` and 0 for a socket in the file system. */
 export interface Endpoint {
   readonly address: string;
   readonly port: number;
@@ -38,8 +38,20 @@ export interface Credentials {
 /** Who a client turned out to be. */
 export interface Identity {
   readonly user: string;
+  /** What is known of the user; undefined where nobody has to log in. */
+  readonly account?: Account | undefined;
   /** What it asked for beside its name; undefined where nobody reads parameters. */
   readonly parameters?: SessionParameters | undefined;
+}
+
+/** By what a user leaves. */
+export interface Account {
+  /** The pool, when it asks for none. */
+  readonly pool?: string | undefined;
+  /** The pools it may ask for by name; undefined: all. */
+  readonly pools?: readonly string[] | undefined;
+  /** How its turns are chosen; undefined: as everybody's. */
+  readonly strategy?: string | undefined;
 }
 
 /** What a client can ask for by its user name: `NAME-session-ID-ttl-10m-strict-country-de`. */
@@ -63,21 +75,50 @@ export interface Egress {
   readonly slot: number;
 }
 
+/** What a connection holds of the limits, from accept to its end; `policy/limits` has them. */
+export interface Stay {
+  /** The request is complete. @throws ProxyError that says which limit is reached. */
+  settle(listener: number, user: string | undefined): void;
+  /** From client to target, and back; undefined when nothing limits that. */
+  readonly up: Shaper | undefined;
+  readonly down: Shaper | undefined;
+  /** Bytes that have passed since the last time. @returns false when a quota is used up. */
+  spend(bytes: number): boolean;
+  /** Gives everything back; once, however often it is called. */
+  leave(): void;
+}
+
+/** Slows reading down. */
+export interface Shaper {
+  /** @param bytes Just read. @returns How long not to read; milliseconds, 0 = go on. */
+  take(bytes: number): number;
+}
+
 /** The record of one connection: what the access log prints when it is over. */
 export class Connection {
   /** Unique while the process lives: thread number and a count, for example `2-81`. */
   readonly id: string;
-  readonly client: Endpoint;
+  /** Where it came from; behind a trusted sender, what the PROXY header says. */
+  client: Endpoint;
   /** Milliseconds since the epoch. */
   readonly openedAt: number;
   /** The same moment on the monotonic clock, `performance.now()`. */
   readonly startedAt: number = performance.now();
   phase: Phase = 'accept';
+  /** Which listener accepted it, in the order of the config. */
+  listenerIndex = 0;
   /** Where it was accepted; only known when sessions go by it. */
   listener: Endpoint | undefined = undefined;
+  /** Undefined before it was let in. */
+  stay: Stay | undefined = undefined;
   inbound: InboundName | undefined = undefined;
+  /** The session that the server name of TLS names. */
+  serverSession: string | undefined = undefined;
   identity: Identity | undefined = undefined;
   target: Target | undefined = undefined;
+  /** Of a forwarded request: its method, and the status of the answer, 0 until there is one. */
+  method: string | undefined = undefined;
+  status = 0;
   /** The target's address that was dialled last. */
   resolved: string | undefined = undefined;
   egress: Egress | undefined = undefined;

@@ -45,18 +45,26 @@ const failure = (
 
 /** A stable name for a failure: the same word in logs, metrics and documentation. */
 export type FailureCode =
+  | 'PROXY_HEADER_INVALID'
+  | 'TLS_FAILED'
   | 'UNKNOWN_PROTOCOL'
   | 'HANDSHAKE_TIMEOUT'
   | 'BAD_REQUEST'
   | 'HEAD_TOO_LARGE'
   | 'BAD_VERSION'
   | 'METHOD_NOT_SUPPORTED'
+  | 'METHOD_NOT_ALLOWED'
   | 'COMMAND_NOT_SUPPORTED'
   | 'ADDRESS_TYPE_NOT_SUPPORTED'
   | 'BAD_TARGET'
   | 'AUTH_REQUIRED'
   | 'BAD_CREDENTIALS'
+  | 'LOGIN_THROTTLED'
+  | 'ACCOUNT_EXPIRED'
   | 'CLIENT_DENIED'
+  | 'TOO_MANY_CONNECTIONS'
+  | 'RATE_LIMITED'
+  | 'QUOTA_EXCEEDED'
   | 'POOL_UNKNOWN'
   | 'TARGET_DENIED'
   | 'CLIENT_GONE'
@@ -67,6 +75,8 @@ export type FailureCode =
   | 'TARGET_REFUSED'
   | 'TARGET_RESET'
   | 'TARGET_TIMEOUT'
+  | 'BAD_RESPONSE'
+  | 'RESPONSE_TIMEOUT'
   | 'HOST_UNREACHABLE'
   | 'NETWORK_UNREACHABLE'
   | 'EGRESS_NOT_ON_HOST'
@@ -76,6 +86,8 @@ export type FailureCode =
   | 'NO_EGRESS_FAMILY'
   | 'PORTS_EXHAUSTED'
   | 'DESCRIPTORS_EXHAUSTED'
+  | 'USER_REMOVED'
+  | 'OVERLOADED'
   | 'SHUTTING_DOWN'
   | 'IDLE_TIMEOUT'
   | 'FIN_TIMEOUT'
@@ -83,6 +95,14 @@ export type FailureCode =
 
 export const FAILURES: Readonly<Record<FailureCode, Failure>> = {
   // The client's fault
+  PROXY_HEADER_INVALID: failure(
+    'client',
+    0x01,
+    400,
+    'http_request_error',
+    'the connection does not begin with a valid PROXY header',
+  ),
+  TLS_FAILED: failure('client', 0x01, 400, 'http_request_error', 'the TLS handshake failed'),
   UNKNOWN_PROTOCOL: failure(
     'client',
     0x01,
@@ -95,6 +115,7 @@ export const FAILURES: Readonly<Record<FailureCode, Failure>> = {
   HEAD_TOO_LARGE: failure('client', 0x01, 431, 'http_request_error', 'the request head is too large'),
   BAD_VERSION: failure('client', 0x01, 505, 'http_request_error', 'HTTP version not supported'),
   METHOD_NOT_SUPPORTED: failure('client', 0x07, 501, 'http_request_denied', 'only CONNECT is supported'),
+  METHOD_NOT_ALLOWED: failure('client', 0x07, 405, 'http_request_denied', 'the method is not allowed here'),
   COMMAND_NOT_SUPPORTED: failure('client', 0x07, 501, 'http_request_denied', 'command not supported'),
   ADDRESS_TYPE_NOT_SUPPORTED: failure(
     'client',
@@ -106,6 +127,11 @@ export const FAILURES: Readonly<Record<FailureCode, Failure>> = {
   BAD_TARGET: failure('client', 0x01, 400, 'http_request_error', 'the target is not a valid host and port'),
   AUTH_REQUIRED: failure('client', 0x02, 407, 'http_request_denied', 'Proxy Authentication Required'),
   BAD_CREDENTIALS: failure('client', 0x02, 407, 'http_request_denied', 'Proxy Authentication Required'),
+  LOGIN_THROTTLED: failure('client', 0x02, 429, 'http_request_denied', 'too many wrong passwords, try later'),
+  ACCOUNT_EXPIRED: failure('client', 0x02, 403, 'http_request_denied', 'the account has expired'),
+  TOO_MANY_CONNECTIONS: failure('client', 0x02, 429, 'connection_limit_reached', 'too many connections'),
+  RATE_LIMITED: failure('client', 0x02, 429, 'connection_limit_reached', 'too many new connections'),
+  QUOTA_EXCEEDED: failure('client', 0x02, 429, 'connection_limit_reached', 'the quota of bytes is used up'),
   CLIENT_DENIED: failure('client', 0x02, 403, 'http_request_denied', 'this client address is not allowed'),
   POOL_UNKNOWN: failure('client', 0x02, 403, 'http_request_denied', 'there is no pool of that name'),
   TARGET_DENIED: failure('client', 0x02, 403, 'destination_ip_prohibited', 'the target is not allowed'),
@@ -125,6 +151,20 @@ export const FAILURES: Readonly<Record<FailureCode, Failure>> = {
     'connection_timeout',
     'the target did not answer in time',
     true,
+  ),
+  BAD_RESPONSE: failure(
+    'target',
+    0x01,
+    502,
+    'http_protocol_error',
+    'the target did not answer with valid HTTP',
+  ),
+  RESPONSE_TIMEOUT: failure(
+    'target',
+    0x04,
+    504,
+    'http_response_timeout',
+    'the target did not respond in time',
   ),
   HOST_UNREACHABLE: failure(
     'target',
@@ -192,6 +232,8 @@ export const FAILURES: Readonly<Record<FailureCode, Failure>> = {
     'connection_limit_reached',
     'the proxy is out of file descriptors',
   ),
+  USER_REMOVED: failure('self', 0x02, 403, 'http_request_denied', 'the user may no longer use this proxy'),
+  OVERLOADED: failure('self', 0x01, 503, 'connection_limit_reached', 'the proxy is overloaded'),
   SHUTTING_DOWN: failure('self', 0x01, 503, 'proxy_internal_error', 'the proxy is shutting down'),
   IDLE_TIMEOUT: failure('self', 0x01, 504, 'connection_timeout', 'the tunnel was idle too long'),
   FIN_TIMEOUT: failure('self', 0x01, 504, 'connection_timeout', 'the half-closed tunnel was idle too long'),
@@ -202,6 +244,8 @@ export const FAILURES: Readonly<Record<FailureCode, Failure>> = {
 export class ProxyError extends Error {
   override readonly name = 'ProxyError' as const;
   readonly code: FailureCode;
+  /** When trying again makes sense, where that is known; seconds. */
+  retryAfterS: number | undefined = undefined;
 
   /**
    * @param detail Replaces the table's sentence where something more exact is known. It reaches the client: never put

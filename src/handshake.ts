@@ -3,12 +3,12 @@
  *
  * The parsers in `protocol/` are pure and know no order; here they are asked in turn, and here is answered.
  */
-import type { Credentials, Endpoint, Identity, InboundName, Target } from './connection.ts';
+import type { Credentials, Endpoint, Identity, Target } from './connection.ts';
 import { ProxyError } from './errors.ts';
-import type { Authenticator } from './policy/auth.ts';
 import type { Parser } from './protocol/parsed.ts';
-import { inboundOf } from './protocol/sniff.ts';
+import { inboundOf, wantsTunnel, type FirstByte } from './protocol/sniff.ts';
 import * as http from './protocol/http.ts';
+import * as socks4 from './protocol/socks4.ts';
 import * as socks5 from './protocol/socks5.ts';
 import type { Wire } from './wire.ts';
 
@@ -25,11 +25,19 @@ export interface Request {
   readonly target: Target;
 }
 
+/** Who may log in; of one client. */
+export interface LogIn {
+  /** Whether credentials have to be shown at all. */
+  readonly required: boolean;
+  /** Undefined: refused. @throws ProxyError when it cannot be said, or not now. */
+  verify(credentials: Credentials): Identity | undefined | Promise<Identity | undefined>;
+}
+
 /** How to answer in the client's protocol. */
 export interface Inbound {
-  readonly name: InboundName;
-  /** Speaks the protocol until the request is complete. */
-  converse(wire: Wire, auth: Authenticator): Promise<Request>;
+  readonly name: FirstByte;
+  /** Speaks the protocol until the request is complete. Undefined: HTTP, but not for a tunnel; nothing was consumed. */
+  converse(wire: Wire, logIn: LogIn): Promise<Request | undefined>;
   /** The answer when the tunnel stands. @param moved Its session has another egress than before. */
   granted(bound: Endpoint, moved: boolean): Buffer;
   /** The answer when it does not; undefined where the protocol has no word for it. */
@@ -43,7 +51,7 @@ export async function sniff(wire: Wire): Promise<Inbound> {
   return INBOUND[name];
 }
 
-async function converseSocks5(wire: Wire, auth: Authenticator): Promise<Request> {
+async function converseSocks5(wire: Wire, auth: LogIn): Promise<Request> {
   const method = socks5.chooseMethod(await wire.read(socks5.parseGreeting), auth.required);
   wire.send(socks5.methodReply(method));
   if (method === socks5.METHOD.none) {
@@ -57,16 +65,22 @@ async function converseSocks5(wire: Wire, auth: Authenticator): Promise<Request>
   return { identity, target: await wire.read(socks5.parseRequest) };
 }
 
-async function logIn(wire: Wire, auth: Authenticator): Promise<Identity> {
-  const identity = await readLogin(wire, auth);
-  wire.send(socks5.authReply(identity !== undefined));
-  if (identity !== undefined) return identity;
-  wire.answered = true;
-  throw new ProxyError('BAD_CREDENTIALS');
+async function logIn(wire: Wire, auth: LogIn): Promise<Identity> {
+  try {
+    const identity = await readLogin(wire, auth);
+    if (identity === undefined) throw new ProxyError('BAD_CREDENTIALS');
+    wire.send(socks5.authReply(true));
+    return identity;
+  } catch (error) {
+    // RFC 1929 has one word for every kind of no.
+    if (!wire.answered && wire.broken === undefined) wire.send(socks5.authReply(false));
+    wire.answered = true;
+    throw error;
+  }
 }
 
 /** A login that is not even one is a wrong login: RFC 1929 has no other word for it. */
-async function readLogin(wire: Wire, auth: Authenticator): Promise<Identity | undefined> {
+async function readLogin(wire: Wire, auth: LogIn): Promise<Identity | undefined> {
   let credentials: Credentials;
   try {
     credentials = await wire.read(socks5.parseCredentials);
@@ -77,8 +91,19 @@ async function readLogin(wire: Wire, auth: Authenticator): Promise<Identity | un
   return auth.verify(credentials);
 }
 
-async function converseConnect(wire: Wire, auth: Authenticator): Promise<Request> {
+/** SOCKS4 has a user id and no password: enough for a label and a session, not for somebody who must log in. */
+async function converseSocks4(wire: Wire, auth: LogIn): Promise<Request> {
+  const { target, userId } = await wire.read(socks4.parseRequest);
+  if (auth.required) throw new ProxyError('AUTH_REQUIRED', 'users must log in, and SOCKS4 has no passwords');
+  if (userId === '') return { identity: undefined, target };
+  const identity = await auth.verify({ name: userId, password: '' });
+  if (identity === undefined) throw new ProxyError('BAD_CREDENTIALS', 'the user id is malformed');
+  return { identity, target };
+}
+
+async function converseConnect(wire: Wire, auth: LogIn): Promise<Request | undefined> {
   for (let login = 1; ; login++) {
+    if (!(await wire.read(wantsTunnel))) return undefined;
     const head = await wire.read(http.parseHead);
     const target = http.connectTarget(head);
     const credentials = http.basicCredentials(head);
@@ -95,13 +120,19 @@ async function converseConnect(wire: Wire, auth: Authenticator): Promise<Request
   }
 }
 
-const INBOUND: Readonly<Record<InboundName, Inbound>> = {
+const INBOUND: Readonly<Record<FirstByte, Inbound>> = {
   socks5: {
     name: 'socks5',
     converse: converseSocks5,
     granted: (bound) => socks5.reply(0x00, bound),
     // A client that was too slow may stand anywhere in the negotiation: a reply could be taken for something else.
     refused: (error) => (error.code === 'HANDSHAKE_TIMEOUT' ? undefined : socks5.reply(error.failure.socks5)),
+  },
+  socks4: {
+    name: 'socks4',
+    converse: converseSocks4,
+    granted: (bound) => socks4.reply(true, bound),
+    refused: (error) => (error.code === 'HANDSHAKE_TIMEOUT' ? undefined : socks4.reply(false)),
   },
   'http-connect': {
     name: 'http-connect',

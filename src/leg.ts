@@ -8,6 +8,8 @@
  * ({@link canAdopt}), and falls back to `'data'` events.
  */
 import { Socket, type NetConnectOpts } from 'node:net';
+import type { TLSSocket } from 'node:tls';
+import type { Shaper } from './connection.ts';
 
 /** Read size of quiet legs, shared by all of a thread; bytes. */
 export const SHARED_BYTES = 65_536;
@@ -87,9 +89,13 @@ export class Leg {
   held: Buffer | undefined = undefined;
   /** The socket is closed. */
   closed = false;
+  /** Who limits how fast it reads; undefined: nobody. */
+  shaper: Shaper | undefined = undefined;
   #buffer: Buffer;
   readonly #byOnread: boolean;
   #paused = false;
+  /** Runs while the shaper has it rest. */
+  #rest: NodeJS.Timeout | undefined = undefined;
   #error: NodeJS.ErrnoException | undefined = undefined;
 
   private constructor(reader: Reader, buffers: ReadBuffers, byOnread: boolean, open: (leg: Leg) => Socket) {
@@ -107,7 +113,8 @@ export class Leg {
     this.socket.on('drain', () => this.reader.drain());
     this.socket.on('close', () => {
       this.closed = true;
-      this.#rest();
+      clearTimeout(this.#rest);
+      this.#giveBack();
       this.reader.gone(this.#error);
     });
   }
@@ -119,6 +126,11 @@ export class Leg {
     );
   }
 
+  /** The client's leg inside TLS, which takes no buffers of ours. */
+  static secure(tls: TLSSocket, reader: Reader, buffers: ReadBuffers): Leg {
+    return new Leg(reader, buffers, false, (leg) => listenToData(tls, leg));
+  }
+
   /** The remote leg: begins a connect. The socket will emit `connect`, or close with an error. */
   static connect(options: NetConnectOpts, reader: Reader, buffers: ReadBuffers): Leg {
     return new Leg(reader, buffers, true, (leg) =>
@@ -126,11 +138,42 @@ export class Leg {
     );
   }
 
+  /** From now on `reader` hears, and what was held or has happened first of all. */
+  hand(reader: Reader): this {
+    const { held } = this;
+    this.reader = reader;
+    this.held = undefined;
+    const go = held === undefined || reader.bytes(held, false);
+    // A leg that ended or died meanwhile will not say so again.
+    if (this.closed) reader.gone(undefined);
+    else if (this.ended) reader.end();
+    else if (go) this.resume();
+    else this.#stop();
+    return this;
+  }
+
   /** Goes on reading after {@link Reader.bytes} returned false; costs nothing when it did not. */
   resume(): void {
     if (!this.#paused) return;
     this.#paused = false;
-    this.socket.resume();
+    if (this.#rest === undefined) this.socket.resume();
+  }
+
+  #stop(): void {
+    this.#paused = true;
+    this.socket.pause();
+  }
+
+  /**
+   * Gives the socket away, for TLS to be put around it. Only for a leg that does not read by handle.
+   * @param early What was read already, and is not for us.
+   */
+  surrender(early: Buffer): Socket {
+    const { socket } = this;
+    this.reader = DEAF;
+    socket.removeAllListeners('data').pause();
+    if (early.length > 0) socket.unshift(early);
+    return socket;
   }
 
   /** Whether a write is still waiting for the kernel. */
@@ -140,11 +183,12 @@ export class Leg {
 
   /** A read filled the buffer, or came back nearly empty: read with a bigger or the shared one from now on. */
   fit(chunkBytes: number): void {
-    if (!this.#byOnread) return;
+    // What is to be slowed down is not read in big pieces.
+    if (!this.#byOnread || this.shaper !== undefined) return;
     if (this.#buffer === this.buffers.shared) {
       if (chunkBytes === SHARED_BYTES) this.#buffer = this.buffers.takePrivate();
     } else if (chunkBytes < QUIET_BYTES) {
-      this.#rest();
+      this.#giveBack();
     }
   }
 
@@ -156,11 +200,11 @@ export class Leg {
   /** Gives the private buffer of a leg that fell silent back to the thread. Not while a write reads from it. */
   settle(): void {
     if (this.#buffer === this.buffers.shared) return;
-    this.#rest();
+    this.#giveBack();
     handleOf(this.socket)?.useUserBuffer(this.#buffer);
   }
 
-  #rest(): void {
+  #giveBack(): void {
     if (this.#buffer === this.buffers.shared) return;
     if (!this.closed) this.buffers.givePrivate(this.#buffer);
     this.#buffer = this.buffers.shared;
@@ -169,7 +213,19 @@ export class Leg {
   #hear(chunk: Buffer, lent: boolean): boolean {
     const go = this.reader.bytes(chunk, lent);
     if (!go) this.#paused = true;
-    return go;
+    return this.shaper === undefined ? go : this.#shape(chunk.length, this.shaper) && go;
+  }
+
+  /** @returns false when it has to rest. */
+  #shape(bytes: number, shaper: Shaper): boolean {
+    const ms = shaper.take(bytes);
+    if (ms <= 0) return true;
+    clearTimeout(this.#rest);
+    this.#rest = setTimeout(() => {
+      this.#rest = undefined;
+      if (!this.#paused) this.socket.resume();
+    }, ms);
+    return false;
   }
 
   /** For the `'data'` fallback: chunks are Node's own, and ours to keep. */
@@ -184,6 +240,9 @@ export class Leg {
     };
   }
 }
+
+/** Hears nothing any more. */
+const DEAF: Reader = { bytes: () => true, end() {}, drain() {}, gone() {} };
 
 interface OnRead {
   readonly buffer: () => Buffer;

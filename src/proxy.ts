@@ -3,41 +3,39 @@
  *
  *   accept → sniff → handshake → authorize → resolve → pick → dial → reply → relay → account
  *
- * Each stage is one line of {@link proxy}. A failure anywhere is a {@link ProxyError}; success is never reported before
- * the dial, and nothing is tried again once the first byte of an answer is out.
+ * Each stage is a line of {@link serve}; those from authorize to dial are {@link route}, which forwarded requests take
+ * as well. A failure anywhere is a {@link ProxyError}; success is never reported before the dial, and nothing is tried
+ * again once the first byte of an answer is out.
  */
 import type { Socket } from 'node:net';
-import { Connection, DEFAULT_POOL, type Egress, type Family, type Observer } from './connection.ts';
-import { dial, leavesBy, type FamilyOptions, type Remote } from './egress/dial/dial.ts';
-import type { Ports } from './egress/dial/ports.ts';
-import type { NameResolver, TargetAddress } from './egress/names/resolver.ts';
-import type { Picks, Rotator } from './egress/rotation/rotator.ts';
+import type { TLSSocket } from 'node:tls';
+import { account } from './account.ts';
+import { Connection, type Endpoint, type Observer, type Stay } from './connection.ts';
 import { ProxyError } from './errors.ts';
-import { sniff, type Inbound } from './handshake.ts';
+import { forward, type Forward } from './forward/forward.ts';
+import { sniff, type Inbound, type LogIn } from './handshake.ts';
 import { Leg, type ReadBuffers } from './leg.ts';
 import type { Authenticator } from './policy/auth.ts';
-import type { Guard } from './policy/guard.ts';
+import { parseProxyHeader } from './protocol/proxy-header.ts';
+import { sessionOfServerName } from './protocol/server-name.ts';
 import { relay, type Tunnels } from './relay.ts';
-import { sessionOf, type SessionOptions } from './session.ts';
+import { route, type Route, type RouteContext, type RouteTimeouts } from './route.ts';
+import type { Secure } from './secure.ts';
 import { Wire } from './wire.ts';
 
 /** Everything the way may touch; built once a thread. */
-export interface ProxyContext {
+export interface ProxyContext extends RouteContext {
   readonly auth: Authenticator;
   readonly allowsClient: (address: string) => boolean;
-  guard: Guard;
-  readonly resolver: NameResolver;
-  /** By name; always with {@link DEFAULT_POOL}. */
-  readonly pools: ReadonlyMap<string, Rotator>;
-  readonly family: FamilyOptions;
-  /** Undefined leaves the choice of source ports to the kernel. */
-  readonly ports: Ports | undefined;
-  readonly sessions: SessionOptions;
-  /** What an attempt met: undefined for success; otherwise only what is the egress's fault. */
-  readonly report: (egress: Egress, error: ProxyError | undefined) => void;
+  /** A client begins. @throws ProxyError when its address has too many unfinished requests. */
+  readonly enter: (client: string) => Stay;
+  /** New clients are to be refused at once. */
+  readonly overloaded: () => boolean;
   readonly tunnels: Tunnels;
   /** Clients whose tunnel does not stand yet. */
   readonly wires: Set<Wire>;
+  /** Clients whose requests are forwarded one by one. */
+  readonly forwards: Set<Forward>;
   readonly buffers: ReadBuffers;
   readonly observer: Observer;
   readonly timeouts: ProxyTimeouts;
@@ -47,50 +45,87 @@ export interface ProxyContext {
 }
 
 /** Milliseconds. */
-export interface ProxyTimeouts {
+export interface ProxyTimeouts extends RouteTimeouts {
+  /** From accept to the complete PROXY header. */
+  readonly proxyHeader: number;
   /** From accept to the complete request. */
   readonly handshake: number;
-  /** One connect. */
-  readonly connect: number;
   /** Resolving and all connects together, by the patience of the clients of each protocol. */
   readonly dialSocks: number;
   readonly dialHttp: number;
-  /** Resolving a name. */
-  readonly dns: number;
+  /** A client that forwards, between two requests. */
+  readonly keepAlive: number;
+  /** From a complete forwarded request to the head of the response. */
+  readonly response: number;
+  /** Without a byte either way. */
+  readonly idle: number;
+}
+
+/** What stands before the protocol on one listener, on one thread. */
+export interface Entry {
+  /** Which listener it is, in the order of the config. */
+  readonly index: number;
+  /** Whose PROXY header is believed; undefined: none is expected. */
+  readonly trusts: ((sender: string) => boolean) | undefined;
+  readonly tls: Secure | undefined;
 }
 
 /** Takes an accepted socket from its first byte to its end. Never rejects. */
-export async function proxy(accepted: Socket, context: ProxyContext): Promise<void> {
-  const connection = accept(accepted, context);
-  const wire = openWire(accepted, context);
-  let inbound: Inbound | undefined;
-  let remote: Remote | undefined;
-  let pool: Rotator | undefined;
-  try {
-    admit(connection, context);
-    inbound = await recognise(connection, wire);
-    await handshake(connection, inbound, wire, context);
-    pool = authorize(connection, context);
-    const deadline = performance.now() + patience(inbound, context);
-    const addresses = await resolve(connection, pool, deadline, wire, context);
-    remote = await pickAndDial(connection, addresses, pool, deadline, wire, context);
-    reply(connection, wire, inbound, remote);
-    connection.phase = 'relay';
-    await relay(connection, wire.release(), remote.leg, context.tunnels);
-  } catch (thrown) {
-    // The relay closes both legs; what fails before it must not leave the remote behind.
-    remote?.leg.socket.destroy();
-    refuse(connection, wire, inbound, ProxyError.from(thrown));
+export async function proxy(accepted: Socket, entry: Entry, context: ProxyContext): Promise<void> {
+  const connection = accept(accepted, entry, context);
+  if (context.overloaded()) return shed(accepted, connection, context);
+  const wire = openWire(accepted, entry, context);
+  let leg = await serve(connection, wire, entry, context);
+  // A client whose requests were forwarded may want a tunnel in the end: for that it is a client like any other.
+  while (leg !== undefined) {
+    const next = new Connection(context.nextId(), connection.client, Date.now());
+    next.listener = connection.listener;
+    next.listenerIndex = connection.listenerIndex;
+    next.serverSession = connection.serverSession;
+    context.observer.opened(next);
+    leg = await serve(next, reopenWire(leg, context), undefined, context);
   }
-  if (remote !== undefined) pool?.release(remote.egress);
-  account(connection, context);
 }
 
-function accept(accepted: Socket, { nextId, observer, sessions }: ProxyContext): Connection {
-  const { remoteAddress = 'unknown', remotePort = 0 } = accepted;
-  // A dual-stack listener shows IPv4 clients as ::ffff:192.0.2.1.
-  const address = remoteAddress.startsWith('::ffff:') ? remoteAddress.slice('::ffff:'.length) : remoteAddress;
-  const connection = new Connection(nextId(), { address, port: remotePort }, Date.now());
+/**
+ * @param entry undefined when it is passed already.
+ * @returns the client's leg when it has a request for us again.
+ */
+async function serve(
+  connection: Connection,
+  wire: Wire,
+  entry: Entry | undefined,
+  context: ProxyContext,
+): Promise<Leg | undefined> {
+  let inbound: Inbound | undefined;
+  let way: Route | undefined;
+  try {
+    const denial = await enter(connection, wire, entry, context);
+    inbound = await recognise(connection, wire, entry);
+    const wantsTunnel = await handshake(connection, inbound, wire, denial, context);
+    if (denial !== undefined) throw denial;
+    if (!wantsTunnel) return await forward(connection, wire.release(), context);
+    way = await route(connection, performance.now() + patience(inbound, context), wire, context);
+    reply(connection, wire, inbound, way);
+    connection.phase = 'relay';
+    await relay(connection, wire.release(), way.remote.leg, context.tunnels);
+  } catch (thrown) {
+    // The relay closes both legs; what fails before it must not leave the remote behind.
+    way?.remote.leg.socket.destroy();
+    refuse(connection, wire, inbound, ProxyError.from(thrown));
+  }
+  way?.release();
+  account(connection, context.observer);
+  return undefined;
+}
+
+function accept(
+  accepted: Socket,
+  { index }: Entry,
+  { nextId, observer, sessions }: ProxyContext,
+): Connection {
+  const connection = new Connection(nextId(), clientOf(accepted), Date.now());
+  connection.listenerIndex = index;
   // A system call, so only where it is asked for.
   if (sessions.by === 'port' || sessions.by === 'listen') {
     const { localAddress = '', localPort = 0 } = accepted;
@@ -100,148 +135,105 @@ function accept(accepted: Socket, { nextId, observer, sessions }: ProxyContext):
   return connection;
 }
 
-function openWire(accepted: Socket, { buffers, adoptHandles, timeouts, wires }: ProxyContext): Wire {
-  return new Wire((wire) => Leg.adopt(accepted, wire, buffers, adoptHandles), timeouts.handshake, wires);
+/** What costs least: no answer, and nothing that lingers. */
+function shed(accepted: Socket, connection: Connection, { observer }: ProxyContext): void {
+  accepted.on('error', () => {});
+  accepted.resetAndDestroy();
+  connection.failure = new ProxyError('OVERLOADED');
+  account(connection, observer);
 }
 
-function admit({ client }: Connection, { allowsClient }: ProxyContext): void {
-  if (!allowsClient(client.address)) throw new ProxyError('CLIENT_DENIED');
+function clientOf({ remoteAddress = 'unix', remotePort = 0 }: Socket): Endpoint {
+  // A dual-stack listener shows IPv4 clients as ::ffff:192.0.2.1.
+  const mapped = remoteAddress.startsWith('::ffff:');
+  return { address: mapped ? remoteAddress.slice('::ffff:'.length) : remoteAddress, port: remotePort };
 }
 
-async function recognise(connection: Connection, wire: Wire): Promise<Inbound> {
+function openWire(accepted: Socket, { trusts, tls }: Entry, context: ProxyContext): Wire {
+  const { buffers, adoptHandles, timeouts, wires } = context;
+  const open = (wire: Wire): Leg => {
+    if (tls === undefined) return Leg.adopt(accepted, wire, buffers, adoptHandles);
+    // A PROXY header stands before TLS.
+    if (trusts !== undefined) return Leg.adopt(accepted, wire, buffers, false);
+    return Leg.secure(tls.wrap(accepted), wire, buffers);
+  };
+  return new Wire(open, timeouts.handshake, wires);
+}
+
+function reopenWire(leg: Leg, { timeouts, wires }: ProxyContext): Wire {
+  return new Wire((wire) => leg.hand(wire), timeouts.handshake, wires);
+}
+
+/**
+ * Who is there, and may it come in? What stands before the first byte of the protocol.
+ * @returns why it may not, when it is to hear that in its own protocol.
+ */
+async function enter(
+  connection: Connection,
+  wire: Wire,
+  entry: Entry | undefined,
+  { allowsClient, enter, timeouts }: ProxyContext,
+): Promise<ProxyError | undefined> {
+  if (entry?.trusts !== undefined) {
+    const { trusts, tls } = entry;
+    if (!trusts(connection.client.address)) {
+      throw new ProxyError('CLIENT_DENIED', 'this sender is not trusted with a PROXY header');
+    }
+    const { client } = await wire.readWithin(parseProxyHeader, timeouts.proxyHeader, 'HANDSHAKE_TIMEOUT');
+    if (client !== undefined) connection.client = client;
+    if (tls !== undefined) wire.secure((socket) => tls.wrap(socket));
+  }
+  connection.stay = enter(connection.client.address);
+  return allowsClient(connection.client.address) ? undefined : new ProxyError('CLIENT_DENIED');
+}
+
+/** Lets a client that is refused anyway say what it wants, and looks at no password. */
+const ANYBODY: LogIn = { required: false, verify: ({ name }) => ({ user: name }) };
+
+async function recognise(connection: Connection, wire: Wire, entry: Entry | undefined): Promise<Inbound> {
   connection.phase = 'sniff';
   const inbound = await sniff(wire);
   connection.inbound = inbound.name;
+  // With the first byte inside TLS, its handshake is over.
+  const tls = entry?.tls;
+  if (tls !== undefined) {
+    const name = tls.admit(wire.leg.socket as TLSSocket);
+    connection.serverSession = name && tls.sessionDomain && sessionOfServerName(name, tls.sessionDomain);
+  }
   return inbound;
 }
 
+/** @returns false for HTTP that wants no tunnel. */
 async function handshake(
   connection: Connection,
   inbound: Inbound,
   wire: Wire,
+  denial: ProxyError | undefined,
   { auth }: ProxyContext,
-): Promise<void> {
+): Promise<boolean> {
   connection.phase = 'handshake';
-  const { identity, target } = await inbound.converse(wire, auth);
+  const { address } = connection.client;
+  const logIn: LogIn =
+    denial === undefined
+      ? { required: auth.required, verify: (credentials) => auth.verify(credentials, address) }
+      : ANYBODY;
+  const request = await inbound.converse(wire, logIn);
   wire.complete();
-  connection.identity = identity;
-  connection.target = target;
+  if (request === undefined) {
+    connection.inbound = 'http-forward';
+    return false;
+  }
+  if (denial === undefined) connection.identity = request.identity;
+  connection.target = request.target;
   connection.handshakeMs = performance.now() - connection.startedAt;
-}
-
-/**
- * May this client go to this target? What can be said before the name is resolved; {@link resolve} says the rest.
- * @returns the pool to leave by.
- */
-function authorize(connection: Connection, { guard, pools }: ProxyContext): Rotator {
-  connection.phase = 'authorize';
-  const { target, identity } = connection;
-  const { host, family } = target!;
-  if (family === 0) guard.checkName(host);
-  const pool = pools.get(identity?.parameters?.pool ?? DEFAULT_POOL);
-  if (pool === undefined) throw new ProxyError('POOL_UNKNOWN');
-  return pool;
+  return true;
 }
 
 const patience = ({ name }: Inbound, { timeouts }: ProxyContext): number =>
-  name === 'socks5' ? timeouts.dialSocks : timeouts.dialHttp;
+  name === 'http-connect' ? timeouts.dialHttp : timeouts.dialSocks;
 
-/** The target's addresses that may be dialled. What is checked here is what is dialled: no name is resolved twice. */
-async function resolve(
-  connection: Connection,
-  rotator: Rotator,
-  deadline: number,
-  wire: Wire,
-  context: ProxyContext,
-): Promise<TargetAddress[]> {
-  const { guard, resolver, timeouts } = context;
-  const { host, port, family } = connection.target!;
-  connection.phase = 'resolve';
-  if (family !== 0) {
-    guard.check(host, port);
-    return [{ address: host, family }];
-  }
-  if (rotator.empty) throw new ProxyError('NO_EGRESS');
-  const startedAt = performance.now();
-  try {
-    const ms = Math.min(timeouts.dns, deadline - startedAt);
-    const serves = (family: Family): boolean => rotator.serves(family);
-    const wanted = (family: Family): boolean => leavesBy(family, { family: context.family, serves });
-    const found = await wire.unlessBroken(resolver.resolve(host, wanted, ms));
-    return permitted(found, port, guard);
-  } finally {
-    connection.resolveMs = performance.now() - startedAt;
-  }
-}
-
-/** @throws ProxyError what the guard says of the last address, when it permits none. */
-function permitted(addresses: readonly TargetAddress[], port: number, guard: Guard): TargetAddress[] {
-  let denial: unknown;
-  const allowed = addresses.filter(({ address }) => {
-    try {
-      guard.check(address, port);
-      return true;
-    } catch (error) {
-      denial = error;
-      return false;
-    }
-  });
-  if (allowed.length === 0) throw ProxyError.from(denial);
-  return allowed;
-}
-
-async function pickAndDial(
-  connection: Connection,
-  addresses: readonly TargetAddress[],
-  rotator: Rotator,
-  deadline: number,
-  wire: Wire,
-  context: ProxyContext,
-): Promise<Remote> {
-  const { timeouts, buffers, family, ports, report } = context;
-  const { client, identity, target } = connection;
-  const wanted = identity?.parameters?.tags ?? [];
-  const tag = wanted.length === 0 ? undefined : rotator.tagFor(wanted);
-  const session = sessionOf(connection, tag, context.sessions);
-  const request = {
-    destination: target!.host,
-    user: identity?.user ?? '',
-    client: client.address,
-    session,
-    tag,
-  };
-  const startedAt = performance.now();
-  try {
-    return await dial(
-      connection,
-      addresses,
-      (family: Family): Picks => rotator.pick({ family, ...request }),
-      {
-        connect: timeouts.connect,
-        deadline,
-        family,
-        ports,
-        report,
-        serves: (family: Family) => rotator.serves(family),
-        release: (egress: Egress) => rotator.release(egress),
-      },
-      buffers,
-      wire,
-    );
-  } catch (error) {
-    throw session?.strict === true && connection.attempts === 0 && !rotator.empty && isNoEgress(error)
-      ? new ProxyError('SESSION_LOST')
-      : error;
-  } finally {
-    connection.dialMs = performance.now() - startedAt;
-  }
-}
-
-const isNoEgress = (error: unknown): boolean => error instanceof ProxyError && error.code === 'NO_EGRESS';
-
-function reply(connection: Connection, wire: Wire, inbound: Inbound, remote: Remote): void {
+function reply(connection: Connection, wire: Wire, inbound: Inbound, { remote }: Route): void {
   connection.phase = 'reply';
-  connection.moved = remote.moved;
   wire.send(inbound.granted(remote.bound, remote.moved));
 }
 
@@ -249,9 +241,4 @@ function reply(connection: Connection, wire: Wire, inbound: Inbound, remote: Rem
 function refuse(connection: Connection, wire: Wire, inbound: Inbound | undefined, error: ProxyError): void {
   connection.failure = error;
   wire.refuse(inbound?.refused(error));
-}
-
-function account(connection: Connection, { observer }: ProxyContext): void {
-  connection.totalMs = performance.now() - connection.startedAt;
-  observer.closed(connection);
 }

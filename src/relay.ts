@@ -51,9 +51,14 @@ export class Tunnels {
     this.#timer = undefined;
   }
 
-  /** Ends every tunnel at once. */
-  cut(code: FailureCode): void {
-    for (const tunnel of this.#tunnels) tunnel.cut(code);
+  /** Ends every tunnel, or those that `chosen` says, at once. */
+  cut(code: FailureCode, chosen: (connection: Connection) => boolean = () => true): void {
+    for (const tunnel of this.#tunnels) if (chosen(tunnel.connection)) tunnel.cut(code);
+  }
+
+  /** The limits have changed, and with them how fast tunnels may be. */
+  reshape(): void {
+    for (const tunnel of this.#tunnels) tunnel.reshape();
   }
 
   #sweep(): void {
@@ -124,7 +129,7 @@ class Flow implements Reader {
 }
 
 export class Tunnel {
-  readonly #connection: Connection;
+  readonly connection: Connection;
   readonly #tunnels: Tunnels;
   readonly #up: Flow;
   readonly #down: Flow;
@@ -137,7 +142,7 @@ export class Tunnel {
   #resetting: NodeJS.Timeout | undefined = undefined;
 
   constructor(connection: Connection, client: Leg, remote: Leg, tunnels: Tunnels, finished: () => void) {
-    this.#connection = connection;
+    this.connection = connection;
     this.#tunnels = tunnels;
     this.#up = new Flow(client, remote, this);
     this.#down = new Flow(remote, client, this);
@@ -147,20 +152,14 @@ export class Tunnel {
   /** Connects the two legs; what they said before is delivered first, once. */
   start(): void {
     this.#tunnels.add(this);
-    this.#attach(this.#up);
-    this.#attach(this.#down);
+    this.reshape();
+    for (const flow of [this.#up, this.#down]) flow.from.hand(flow);
   }
 
-  #attach(flow: Flow): void {
-    const { from } = flow;
-    const { held } = from;
-    from.reader = flow;
-    from.held = undefined;
-    const go = held === undefined || flow.bytes(held, false);
-    // A leg that ended or died before the tunnel stood will not say so again.
-    if (from.closed) flow.gone(undefined);
-    else if (from.ended) flow.end();
-    else if (go) from.resume();
+  reshape(): void {
+    const { stay } = this.connection;
+    this.#up.from.shaper = stay?.up;
+    this.#down.from.shaper = stay?.down;
   }
 
   opposite(flow: Flow): Flow {
@@ -169,7 +168,7 @@ export class Tunnel {
 
   /** FIN has come through `flow`. Pass it on; or, when it is the second one, close both sockets instead. */
   ended(flow: Flow): void {
-    this.#connection.closedBy ??= flow === this.#up ? 'client' : 'target';
+    this.connection.closedBy ??= flow === this.#up ? 'client' : 'target';
     if (this.opposite(flow).ended && !flow.to.pending) this.#settle();
     else flow.to.socket.end(() => this.#settle());
   }
@@ -187,8 +186,8 @@ export class Tunnel {
     if (this.#resetting !== undefined) return this.#finish();
     if (error === undefined && this.#up.ended && this.#down.ended) return this.#settleOrWait(flow);
     const byClient = flow === this.#up;
-    this.#connection.closedBy ??= byClient ? 'client' : 'target';
-    this.#connection.failure ??= new ProxyError(byClient ? 'CLIENT_RESET' : 'TARGET_RESET', undefined, error);
+    this.connection.closedBy ??= byClient ? 'client' : 'target';
+    this.connection.failure ??= new ProxyError(byClient ? 'CLIENT_RESET' : 'TARGET_RESET', undefined, error);
     this.#reset(flow);
   }
 
@@ -217,7 +216,7 @@ export class Tunnel {
   /** Ends the tunnel now, for our own reasons. */
   cut(code: FailureCode): void {
     if (this.#over) return;
-    this.#connection.failure ??= new ProxyError(code);
+    this.connection.failure ??= new ProxyError(code);
     this.#finish();
   }
 
@@ -225,16 +224,24 @@ export class Tunnel {
   sweep(now: number, timeouts: TunnelTimeouts): void {
     const bytes = this.#up.bytesPassed + this.#down.bytesPassed;
     if (bytes !== this.#seenBytes) {
-      this.#seenBytes = bytes;
       this.#activeAt = now;
     } else {
       this.#sweepSilent(now, timeouts);
     }
+    // Asked of silent ones as well: others may have used a common quota up.
+    if (!this.#spend(bytes)) return this.cut('QUOTA_EXCEEDED');
     if (!this.#keepAlive && now - this.#openedAt >= KEEPALIVE_AFTER_MS) {
       this.#keepAlive = true;
       this.#up.from.socket.setKeepAlive(true, KEEPALIVE_AFTER_MS);
       this.#down.from.socket.setKeepAlive(true, KEEPALIVE_AFTER_MS);
     }
+  }
+
+  /** @returns false when there are no more to be had. */
+  #spend(bytes: number): boolean {
+    const more = bytes - this.#seenBytes;
+    this.#seenBytes = bytes;
+    return this.connection.stay?.spend(more) ?? true;
   }
 
   #sweepSilent(now: number, timeouts: TunnelTimeouts): void {
@@ -251,8 +258,9 @@ export class Tunnel {
     this.#over = true;
     clearInterval(this.#resetting);
     this.#tunnels.delete(this);
-    this.#connection.sent = this.#up.bytesPassed;
-    this.#connection.received = this.#down.bytesPassed;
+    this.connection.sent = this.#up.bytesPassed;
+    this.connection.received = this.#down.bytesPassed;
+    this.#spend(this.#up.bytesPassed + this.#down.bytesPassed);
     for (const { from, to } of [this.#up, this.#down]) {
       if (!to.pending) from.settle();
       if (reset) from.socket.resetAndDestroy();

@@ -32,7 +32,9 @@ export function sessionOf(
     connection.session = label;
     return { key: sessionKey(kind, named?.pool ?? DEFAULT_POOL, tag ?? '', label, ...whose), ...terms };
   };
-  if (named?.session !== undefined) return session('user', named.session, identity!.user);
+  // An id means the same session whether it came in the user name or in the server name of TLS.
+  const id = named?.session ?? connection.serverSession;
+  if (id !== undefined) return session('user', id, identity?.user ?? '');
   if (options.by === 'client') return session('client', client.address);
   if (options.by === 'port') return session('port', String(listener!.port));
   if (options.by === 'listen') return session('listen', listener!.address);

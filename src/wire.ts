@@ -4,8 +4,10 @@
  * Bytes collect here and are handed to pure parsers, however they were split or pipelined. One absolute deadline covers
  * the handshake and is never extended by bytes that trickle in; what a client sends ahead of our answer is bounded.
  */
-import { ProxyError } from './errors.ts';
-import type { Leg, Reader } from './leg.ts';
+import type { Socket } from 'node:net';
+import type { TLSSocket } from 'node:tls';
+import { ProxyError, type FailureCode } from './errors.ts';
+import { Leg, type Reader } from './leg.ts';
 import type { Parser } from './protocol/parsed.ts';
 
 /** What a client may send ahead of our answer before we stop reading; bytes. */
@@ -15,7 +17,7 @@ const LINGER_MS = 1000;
 const NOTHING = Buffer.alloc(0);
 
 export class Wire implements Reader {
-  readonly leg: Leg;
+  leg: Leg;
   /** The conversation has already told the client why; {@link Inbound.refused} would be a second answer. */
   answered = false;
   /** Called once when the client is gone or the deadline has passed, with the reason. */
@@ -53,6 +55,28 @@ export class Wire implements Reader {
       if (this.leg.ended) throw new ProxyError('CLIENT_GONE');
       await new Promise<void>((wake) => (this.#wake = wake));
     }
+  }
+
+  /**
+   * As {@link read}, with a deadline of its own.
+   * @param ms Milliseconds from now.
+   */
+  async readWithin<T>(parse: Parser<T>, ms: number, late: FailureCode): Promise<T> {
+    const timer = setTimeout(() => this.break(new ProxyError(late)), ms);
+    try {
+      return await this.read(parse);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  /** Goes on inside TLS, whose first bytes may have come already. @param wrap Puts TLS around a socket. */
+  secure(wrap: (socket: Socket) => TLSSocket): void {
+    if (this.leg.ended) throw new ProxyError('CLIENT_GONE');
+    const { buffers } = this.leg;
+    const early = this.#inbox.subarray(0, this.#held);
+    this.#forget();
+    this.leg = Leg.secure(wrap(this.leg.surrender(early)), this, buffers);
   }
 
   send(bytes: Buffer): void {
@@ -107,15 +131,6 @@ export class Wire implements Reader {
     else this.break(new ProxyError('SHUTTING_DOWN'));
   }
 
-  /** An answer worth waiting for only while the client is there. */
-  unlessBroken<T>(answer: Promise<T>): Promise<T> {
-    if (this.#broken !== undefined) return Promise.reject(this.#broken);
-    return new Promise((resolve, reject) => {
-      this.onBroken = reject;
-      answer.then(resolve, reject);
-    });
-  }
-
   /** Why nothing can come of this connection any more. */
   break(error: ProxyError): void {
     if (this.#broken !== undefined) return;
@@ -140,7 +155,8 @@ export class Wire implements Reader {
   gone(error: NodeJS.ErrnoException | undefined): void {
     clearTimeout(this.#timer);
     this.#wires.delete(this);
-    this.break(new ProxyError('CLIENT_GONE', undefined, error));
+    const code = error?.code?.startsWith('ERR_SSL_') === true ? 'TLS_FAILED' : 'CLIENT_GONE';
+    this.break(new ProxyError(code, undefined, error));
   }
 
   #resumeReading(): void {

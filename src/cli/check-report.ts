@@ -4,9 +4,13 @@ import type { SourceStatus } from '../egress/sources/feed.ts';
 import type { Range } from '../egress/pool/ranges.ts';
 import { STRATEGIES } from '../egress/rotation/strategies.ts';
 import type { StartError } from '../listener.ts';
-import type { Config, LoadedConfig } from '../runtime/config.ts';
-import { formatListen } from '../runtime/config/listen.ts';
+import type { Certificate } from '../runtime/certificate-files.ts';
+import type { Config, ListenerConfig, LoadedConfig } from '../runtime/config.ts';
+import { formatListen, formatListeners } from '../runtime/config/listen.ts';
 import { bindReport, fixFor, outwardDevice, type BindResult } from './bind.ts';
+import { accessAsJson, accessRows } from './check-access.ts';
+import type { UsersFindings } from './check-users.ts';
+import { protocols } from './own-proxy.ts';
 import { stateOf, statusAsJson } from './read-pool.ts';
 import { warn } from './sources.ts';
 import { complain, enumerate, formatCount, paint, plural, say } from './terminal.ts';
@@ -30,6 +34,11 @@ export interface PoolFindings {
 export interface Findings {
   /** The nameless one first. */
   readonly pools: readonly PoolFindings[];
+  /** One for each set of files that listeners with TLS show. */
+  readonly certificates: readonly Certificate[];
+  /** Why others cannot be used. */
+  readonly unusable: readonly StartError[];
+  readonly users: UsersFindings;
   readonly warnings: readonly string[];
   readonly listeners: readonly StartError[];
   readonly binds: readonly BindResult[];
@@ -40,11 +49,14 @@ export const unbindable = ({ binds }: Findings): BindResult['failed'][number][] 
   binds.flatMap(({ failed }) => failed);
 
 export function print({ config, file }: LoadedConfig, findings: Findings, bind: boolean): void {
-  const { pools, listeners, binds } = findings;
+  const { pools, certificates, listeners, binds } = findings;
   const row = (label: string, text: string): void => say(`${label.padEnd(10)}  ${text}`);
   warn(findings.warnings);
   if (file !== undefined) row('file', file);
-  row('listeners', `${enumerate(listensInWords(config.listen))} (socks5, http connect)`);
+  row('listeners', `${enumerate(formatListeners(config.listen))} (${protocols(config)})`);
+  for (const line of conditions(config.listen)) row('', line);
+  for (const { files, names, until } of certificates)
+    row('TLS', `${files.cert}: for ${names}, until ${until.toISOString().slice(0, 10)}`);
   for (const { name, size, sources } of pools) {
     row(name === undefined ? 'pool' : `pool ${name}`, sizeInWords(size));
     // Addresses that are written out are what they are; of all others it is worth knowing how they do.
@@ -55,17 +67,9 @@ export function print({ config, file }: LoadedConfig, findings: Findings, bind: 
   const detail = strategyDetail(config);
   if (detail !== undefined) row('', detail);
   row('workers', String(config.workers));
-  row(
-    'users',
-    config.users.length === 0 ? 'none: no credentials are asked for' : formatCount(config.users.length),
-  );
-  row(
-    'clients',
-    config.clients.allow.length === 0 ? 'from everywhere' : `from ${enumerate(config.clients.allow)}`,
-  );
-  row('targets', config.targets.allowPrivate ? 'all, private ones too' : 'public ones only');
+  for (const [label, text] of accessRows(config, findings.users.names)) row(label, text);
   if (config.echo !== undefined) row('echo', formatListen(config.echo));
-  for (const { message, hint } of listeners) {
+  for (const { message, hint } of [...unusableFiles(findings), ...listeners]) {
     complain(
       `${paint('red', 'gyre:')} ${message}${hint === undefined ? '' : `\n  ${paint('cyan', 'hint:')} ${hint}`}`,
     );
@@ -76,23 +80,40 @@ export function print({ config, file }: LoadedConfig, findings: Findings, bind: 
   if (isFine(findings)) say(paint('green', 'ok', process.stdout));
 }
 
-function isFine(findings: Findings): boolean {
-  return (
-    findings.listeners.length + unbindable(findings).length === 0 &&
-    !findings.pools.some(({ size }) => isEmpty(size))
-  );
+/** What listeners ask for before the first word of a protocol. */
+function conditions(listeners: Config['listen']): string[] {
+  const lines = (
+    read: (listener: ListenerConfig) => string | undefined,
+    say: (where: string, what: string) => string,
+  ): string[] => {
+    const groups = Map.groupBy(listeners, read);
+    groups.delete(undefined);
+    return [...groups].map(([what, group]) => say(enumerate(formatListeners(group)), what!));
+  };
+  return [
+    ...lines(
+      ({ proxyProtocol }) => proxyProtocol && enumerate(proxyProtocol),
+      (where, senders) => `${where}: a PROXY header from ${senders} comes first`,
+    ),
+    ...lines(
+      ({ tls }) => tls?.clientCa,
+      (where, file) => `${where}: clients show a certificate of ${file}`,
+    ),
+    ...lines(
+      ({ tls }) => tls?.sessionDomain,
+      (where, domain) => `${where}: the server name s-ID.${domain} is a session`,
+    ),
+  ];
 }
 
-/** As they may be written: neighbouring ports of one host as a range. */
-export function listensInWords(listens: Config['listen']): string[] {
-  const runs: { host: string; first: number; last: number }[] = [];
-  for (const { host, port } of listens) {
-    const run = runs.at(-1);
-    if (run?.host === host && run.last + 1 === port && run.first > 0) run.last = port;
-    else runs.push({ host, first: port, last: port });
-  }
-  return runs.map(({ host, first, last }) =>
-    formatListen({ host, port: first }).concat(first === last ? '' : `-${last}`),
+/** Of certificates, and of users. */
+const unusableFiles = ({ unusable, users }: Findings): StartError[] =>
+  users.unusable === undefined ? [...unusable] : [...unusable, users.unusable];
+
+function isFine(findings: Findings): boolean {
+  return (
+    unusableFiles(findings).length + findings.listeners.length + unbindable(findings).length === 0 &&
+    !findings.pools.some(({ size }) => isEmpty(size))
   );
 }
 
@@ -139,12 +160,18 @@ function printBinds(binds: readonly BindResult[]): void {
 }
 
 export function asJson({ config, file }: LoadedConfig, findings: Findings, bind: boolean): object {
-  const { pools, warnings, listeners, binds } = findings;
+  const { pools, certificates, warnings, listeners, binds } = findings;
   const device = outwardDevice(networkInterfaces());
   return {
     ok: isFine(findings),
     file,
-    listen: config.listen.map(formatListen),
+    listen: config.listen.flatMap((listener) => formatListeners([listener])),
+    certificates: certificates.map(({ files, names, until }) => ({
+      file: files.cert,
+      names,
+      expires: until.toISOString(),
+    })),
+    unusable: unusableFiles(findings).map(({ message, hint }) => ({ message, hint })),
     pool: poolAsJson(pools[0]!),
     pools: Object.fromEntries(pools.slice(1).map((pool) => [pool.name, poolAsJson(pool)])),
     strategy: config.strategy,
@@ -152,9 +179,7 @@ export function asJson({ config, file }: LoadedConfig, findings: Findings, bind:
     hashBy: config.hashBy,
     every: config.every,
     workers: config.workers,
-    users: config.users.length,
-    clients: config.clients.allow,
-    allowPrivate: config.targets.allowPrivate,
+    ...accessAsJson(config, findings.users.names),
     echo: config.echo === undefined ? undefined : formatListen(config.echo),
     warnings,
     bind: bind

@@ -5,18 +5,27 @@ import { disjoint } from '../egress/expression/disjoint.ts';
 import { parsePool, PoolError } from '../egress/expression/expression.ts';
 import { count } from '../egress/pool/ranges.ts';
 import { probe, StartError } from '../listener.ts';
+import {
+  certificateFiles,
+  readCertificate,
+  remarks,
+  type Certificate,
+} from '../runtime/certificate-files.ts';
 import { ConfigError, type Config, type LoadedConfig } from '../runtime/config.ts';
 import { bindAll } from './bind.ts';
 import { asJson, isEmpty, print, unbindable, type Findings, type PoolFindings } from './check-report.ts';
+import { examineUsers } from './check-users.ts';
 import { Failure } from './exit.ts';
+import { probeUnix } from './probe-unix.ts';
 import { complaintsOf, hasFailed, readPool } from './read-pool.ts';
-import { addSources, loadFrom, SOURCES_HELP, warnings, type SourceFlags } from './sources.ts';
+import { addSources, hideSecrets, loadFrom, SOURCES_HELP, warnings, type SourceFlags } from './sources.ts';
 import { plural, say } from './terminal.ts';
 
 const HELP = `${SOURCES_HELP}
 
-The sources of the pool are read once. One that fails is a note, as it may work when the proxy runs; a pool without any
-address ends with 1. Nothing listens and nothing is probed, but with --bind.
+The sources of the pool and the files of certificates and users are read once. A source that fails is a note, as it may
+work when the proxy runs; a pool without any address, or a certificate or users file that cannot be used, ends with 1.
+Nothing listens and nothing is probed, but with --bind.
 
 Examples:
   gyre check --config gyre.yaml
@@ -37,6 +46,7 @@ export function registerCheck(program: Command): void {
 }
 
 async function check(flags: CheckFlags): Promise<void> {
+  hideSecrets(flags);
   let loaded: LoadedConfig;
   try {
     loaded = loadFrom(flags);
@@ -48,6 +58,11 @@ async function check(flags: CheckFlags): Promise<void> {
   const findings = await examine(loaded, flags.bind === true);
   if (flags.json) say(JSON.stringify(asJson(loaded, findings, flags.bind === true)));
   else print(loaded, findings, flags.bind === true);
+  const unusable = findings.unusable.length;
+  if (unusable > 0)
+    throw new Failure(`${plural(unusable, 'certificate')} cannot be used: the proxy would not start`);
+  if (findings.users.unusable !== undefined)
+    throw new Failure('the users cannot be used: the proxy would not start');
   const failed = findings.listeners.length + unbindable(findings).length;
   if (failed > 0) throw new Failure(`${plural(failed, 'address', 'addresses')} cannot be bound`);
   for (const { name, size } of findings.pools) {
@@ -65,10 +80,17 @@ async function examine(loaded: LoadedConfig, bind: boolean): Promise<Findings> {
   for (const [name, expression] of named) pools.push(await examinePool(name, expression));
   const ranges = pools.flatMap((pool) => pool.ranges);
   const weighed = ranges.some(({ weight }) => weight > 1);
+  const { certificates, unusable } = await readCertificates(config);
+  const users = await examineUsers(config);
   return {
     pools,
+    certificates,
+    unusable,
+    users,
     warnings: [
       ...warnings(loaded),
+      ...users.warnings,
+      ...certificates.flatMap((certificate) => remarks(certificate, Date.now())),
       ...pools.flatMap(({ sources }) => sources.flatMap(complaintsOf)),
       ...(weighed && config.strategy !== 'weighted'
         ? [`weights have no effect with the strategy ${config.strategy}, only with weighted`]
@@ -95,11 +117,25 @@ async function examinePool(name: string | undefined, expression: readonly string
   }
 }
 
+async function readCertificates({ listen }: Config): Promise<Pick<Findings, 'certificates' | 'unusable'>> {
+  const certificates: Certificate[] = [];
+  const unusable: StartError[] = [];
+  for (const files of certificateFiles(listen)) {
+    try {
+      certificates.push(await readCertificate(files));
+    } catch (error) {
+      if (!(error instanceof StartError)) throw error;
+      unusable.push(error);
+    }
+  }
+  return { certificates, unusable };
+}
+
 async function probeAll({ listen, echo }: Config): Promise<StartError[]> {
   const failed: StartError[] = [];
-  for (const address of echo === undefined ? listen : [...listen, echo]) {
+  for (const { at } of echo === undefined ? listen : [...listen, { at: echo }]) {
     try {
-      await probe(address);
+      await ('path' in at ? probeUnix(at.path) : probe(at));
     } catch (error) {
       if (!(error instanceof StartError)) throw error;
       failed.push(error);

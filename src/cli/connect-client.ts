@@ -2,29 +2,34 @@
 import { request, type IncomingMessage } from 'node:http';
 import { isIP, type Socket } from 'node:net';
 import type { Endpoint } from '../connection.ts';
+import { connectTo, nameOf, noConnection } from './connect.ts';
 import { Failure } from './exit.ts';
 import type { ProxyAddress } from './proxy-url.ts';
-import { noConnection, ProxyRefusal } from './socks-client.ts';
+import { ProxyRefusal } from './socks-client.ts';
 
 /**
  * A tunnel through an HTTP proxy.
  * @throws {ProxyRefusal} With the proxy's own reason.
  * @throws {Failure} Anything else that went wrong.
  */
-export function connectTunnel(proxy: ProxyAddress, target: Endpoint, signal: AbortSignal): Promise<Socket> {
+export async function connectTunnel(
+  proxy: ProxyAddress,
+  target: Endpoint,
+  signal: AbortSignal,
+): Promise<Socket> {
   const authority = formatAuthority(target);
   const headers: Record<string, string> = { Host: authority };
   if (proxy.credentials !== undefined) {
     const { name, password } = proxy.credentials;
     headers['Proxy-Authorization'] = `Basic ${Buffer.from(`${name}:${password}`).toString('base64')}`;
   }
-  const { address: host, port } = proxy;
-  return new Promise((resolve, reject) => {
-    request({ method: 'CONNECT', host, port, path: authority, headers, agent: false, signal })
+  const socket = await connectTo(proxy, 'the proxy', signal);
+  return await new Promise((resolve, reject) => {
+    request({ method: 'CONNECT', createConnection: () => socket, path: authority, headers, signal })
       .on('error', (error: NodeJS.ErrnoException) => {
         // llhttp could not read the answer.
         const strange = error.code?.startsWith('HPE_') === true;
-        reject(strange ? noHttp() : noConnection(error, `the proxy at ${host} port ${port}`));
+        reject(strange ? noHttp() : noConnection(error, nameOf('the proxy', proxy)));
       })
       .on('response', () => reject(noHttp()))
       .on('connect', (response, socket, early) => {

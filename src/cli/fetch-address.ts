@@ -1,13 +1,12 @@
 /** One request through a proxy, to a target that answers with the address it was reached from. */
 import { get } from 'node:http';
 import { isIP, type Socket } from 'node:net';
-import { connect as connectTls } from 'node:tls';
-import { once } from 'node:events';
 import type { Endpoint } from '../connection.ts';
+import { connectTo, startTls } from './connect.ts';
 import { connectTunnel } from './connect-client.ts';
 import { EXIT, Failure } from './exit.ts';
 import type { ProxyAddress } from './proxy-url.ts';
-import { connectTo, requestTunnel } from './socks-client.ts';
+import { requestTunnel } from './socks-client.ts';
 
 /** From the first packet to the last byte of the answer; milliseconds. */
 const DEADLINE_MS = 15_000;
@@ -35,7 +34,7 @@ export async function fetchAddress(proxy: ProxyAddress, url: URL): Promise<strin
   let tunnel: Socket | undefined;
   try {
     tunnel = await openTunnel(proxy, endpointOf(url), signal);
-    const stream = url.protocol === 'https:' ? await secure(tunnel, url.hostname, signal) : tunnel;
+    const stream = url.protocol === 'https:' ? await secure(tunnel, url, signal) : tunnel;
     const { status, body } = await fetchBody(stream, url, signal);
     return firstAddress(body) ?? fail(`the target answered ${status} without an IP address in it`);
   } finally {
@@ -64,27 +63,16 @@ async function openTunnel(proxy: ProxyAddress, target: Endpoint, signal: AbortSi
   }
 }
 
+function secure(tunnel: Socket, url: URL, signal: AbortSignal): Promise<Socket> {
+  const trust = { ca: undefined, verify: true };
+  return startTls(tunnel, endpointOf(url).address, trust, 'the target', signal);
+}
+
 function endpointOf({ hostname, port, protocol }: URL): Endpoint {
   return {
     address: hostname.replace(/^\[|\]$/g, ''),
     port: port === '' ? (protocol === 'https:' ? 443 : 80) : Number(port),
   };
-}
-
-async function secure(tunnel: Socket, hostname: string, signal: AbortSignal): Promise<Socket> {
-  const name = hostname.replace(/^\[|\]$/g, '');
-  const stream = connectTls({
-    socket: tunnel,
-    host: name,
-    ...(isIP(name) === 0 ? { servername: name } : {}),
-  });
-  stream.on('error', () => {});
-  try {
-    await once(stream, 'secureConnect', { signal });
-    return stream;
-  } catch (error) {
-    return fail(`TLS with the target failed: ${(error as Error).message}`);
-  }
 }
 
 function fetchBody(

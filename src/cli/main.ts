@@ -4,6 +4,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
+import { registerCert } from './cert.ts';
 import { registerCheck } from './check.ts';
 import { report } from './exit.ts';
 import { registerHashPassword } from './hash-password.ts';
@@ -17,7 +18,8 @@ const EXAMPLES = `
 Examples:
   gyre serve --pool 127.0.0.2-127.0.0.9     start; clients use socks5h://127.0.0.1:1080 or http://127.0.0.1:1080
   gyre check --bind --config gyre.yaml      would it start, and can every address be used?
-  gyre prove                                which addresses do three requests leave from?`;
+  gyre prove                                which addresses do three requests leave from?
+  gyre cert                                 a certificate for your own machine, for --listen tls://:1443`;
 
 /**
  * @param argv As `process.argv`.
@@ -36,7 +38,7 @@ export async function main(argv: readonly string[]): Promise<number> {
 export function buildProgram(): Command {
   const program = new Command('gyre')
     .description(
-      'Rotating forward proxy: one port for SOCKS5 and HTTP CONNECT, every connection from the next address.',
+      'Rotating forward proxy: one port for SOCKS5, SOCKS4 and HTTP, every connection from the next address.',
     )
     .version(version(), '-V, --version', 'print the version')
     .helpOption('-h, --help', 'print this help')
@@ -52,6 +54,7 @@ export function buildProgram(): Command {
   registerPool(program);
   registerProve(program);
   registerHashPassword(program);
+  registerCert(program);
   registerHealthcheck(program);
   return program;
 }

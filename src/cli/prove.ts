@@ -1,8 +1,10 @@
 /** `gyre prove`: requests through a running proxy, and the addresses they left from. */
+import { readFileSync } from 'node:fs';
 import { InvalidArgumentError, type Command } from 'commander';
 import type { Credentials } from '../connection.ts';
 import { startEcho } from '../ops/echo.ts';
-import { Failure } from './exit.ts';
+import { EXIT, Failure } from './exit.ts';
+import { hideArguments } from './hide.ts';
 import { fetchAddress, parseTarget } from './fetch-address.ts';
 import { formatProxy, parseProxyUrl, readCredentials, type ProxyAddress } from './proxy-url.ts';
 import { ProxyRefusal } from './socks-client.ts';
@@ -17,6 +19,8 @@ Examples:
   gyre prove
   gyre prove --session 42
   gyre prove --count 100 --concurrency 10 --proxy http://127.0.0.1:1080
+  gyre prove --proxy https://localhost:1443 --proxy-cacert cert.pem
+  gyre prove --proxy unix:/run/gyre.sock
   gyre prove --proxy socks5h://proxy.example:1080 --user alice:s3cret --target https://api.ipify.org`;
 
 /** SOCKS reply 02 and HTTP 403: a rule of the proxy forbids the target. */
@@ -46,6 +50,8 @@ interface ProveFlags {
   readonly user?: string;
   readonly concurrency: number;
   readonly session?: string;
+  readonly proxyCacert?: string;
+  readonly proxyInsecure?: true;
   readonly json?: true;
 }
 
@@ -53,7 +59,13 @@ export function registerProve(program: Command): void {
   program
     .command('prove')
     .description('send requests through a running proxy and show which addresses they leave from')
-    .option('--proxy <url>', 'socks5h://ADDR:PORT or http://ADDR:PORT', 'socks5h://127.0.0.1:1080')
+    .option(
+      '--proxy <url>',
+      'socks5h://ADDR:PORT, http://ADDR:PORT, https://ADDR:PORT (TLS) or unix:/PATH',
+      'socks5h://127.0.0.1:1080',
+    )
+    .option('--proxy-cacert <file>', 'PEM file with the authority of the proxy, for https://')
+    .option('--proxy-insecure', 'take whatever certificate the proxy shows')
     .option('--count <n>', 'requests to send', readCount(1_000_000), 3)
     .option('--target <url>', 'an http or https URL that answers with the address of its caller')
     .option('--user <name:password>', 'credentials for the proxy')
@@ -65,7 +77,8 @@ export function registerProve(program: Command): void {
 }
 
 async function prove(flags: ProveFlags): Promise<void> {
-  const proxy = parseProxyUrl(flags.proxy);
+  hideSecrets(flags);
+  const proxy = readProxy(flags);
   const given = flags.user === undefined ? proxy.credentials : readCredentials(flags.user);
   const credentials = flags.session === undefined ? given : inSession(flags.session, given);
   const { count, concurrency } = flags;
@@ -87,6 +100,30 @@ async function prove(flags: ProveFlags): Promise<void> {
     }
   } finally {
     await echo?.close();
+  }
+}
+
+/** A password in `--user`, or in the URL of `--proxy`. */
+function hideSecrets({ user, proxy }: ProveFlags): void {
+  const secrets: [string, string][] = [];
+  if (user?.includes(':') === true) secrets.push([user, user.replace(/:.*/s, ':*')]);
+  if (proxy.includes('@')) secrets.push([proxy, proxy.replace(/\/\/.*@/s, '//*@')]);
+  hideArguments(new Map(secrets));
+}
+
+function readProxy({ proxy: url, proxyCacert, proxyInsecure }: ProveFlags): ProxyAddress {
+  const proxy = parseProxyUrl(url);
+  if (proxy.tls === undefined) return proxy;
+  const ca = proxyCacert === undefined ? undefined : readAuthority(proxyCacert);
+  return { ...proxy, tls: { ca, verify: proxyInsecure !== true } };
+}
+
+function readAuthority(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    const { code = '' } = error as NodeJS.ErrnoException;
+    throw new Failure(`${path} cannot be read: ${code}`, 'check --proxy-cacert', EXIT.usage);
   }
 }
 

@@ -1,12 +1,23 @@
 /** `gyre serve`: runs the gateway until it is told to stop. */
 import type { Command } from 'commander';
-import type { Endpoint } from '../connection.ts';
 import type { Config } from '../runtime/config.ts';
 import { formatListen } from '../runtime/config/listen.ts';
+import { asksWho } from '../runtime/config/rules-access.ts';
 import type { Gateway } from '../runtime/gateway.ts';
 import { Failure, report } from './exit.ts';
+import { endpointsInWords, ownProxy, protocols } from './own-proxy.ts';
 import { LOOPBACK_DENIED, printOutcomes, readCount, sendAll } from './prove.ts';
-import { addSources, loadFrom, SOURCES_HELP, warn, warnings, type SourceFlags } from './sources.ts';
+import { formatProxy } from './proxy-url.ts';
+import {
+  addSources,
+  exposures,
+  hideSecrets,
+  loadFrom,
+  SOURCES_HELP,
+  warn,
+  warnings,
+  type SourceFlags,
+} from './sources.ts';
 import { stopRequested } from './stop-requests.ts';
 import { enumerate, plural, say } from './terminal.ts';
 
@@ -17,7 +28,10 @@ SIGTERM and SIGINT stop accepting and let tunnels end (timeouts.drain); a second
 
 Examples:
   gyre serve --pool 192.0.2.10-192.0.2.19
-  gyre serve --listen :1080 --user alice:s3cret --pool interface:eth0
+  GYRE_USER=alice:s3cret gyre serve --listen :1080 --pool interface:eth0
+  gyre serve --listen :1080 --users-file /etc/gyre/users --deny :25 --pool interface:eth0
+  gyre serve --listen tls://:1443 --tls-cert cert.pem --tls-key key.pem --allow-client 192.0.2.0/24 --pool interface:eth0
+  gyre serve --listen 127.0.0.1:1080 --listen unix:/run/gyre.sock --pool interface:eth0
   gyre serve --pool 127.0.0.2-127.0.0.9 --allow-private --echo 127.0.0.1:1081 --prove
   gyre serve --config gyre.yaml --access-log access.log`;
 
@@ -37,8 +51,9 @@ export function registerServe(program: Command): void {
 }
 
 async function serve(flags: ServeFlags): Promise<void> {
+  hideSecrets(flags);
   const loaded = loadFrom(flags);
-  warn(warnings(loaded));
+  warn([...exposures(flags), ...warnings(loaded)]);
   const { config } = loaded;
   let ready = false;
   const leave = (exitCode: number): never => process.exit(exitCode);
@@ -73,33 +88,46 @@ async function drain(gateway: Gateway, config: Config): Promise<void> {
 
 export function readyLine(
   { endpoints, pool }: Pick<Gateway, 'endpoints' | 'pool'>,
-  { workers }: Config,
+  config: Pick<Config, 'listen' | 'users' | 'usersFile' | 'userCheck' | 'workers'>,
 ): string {
-  const where = enumerate(endpoints.map(format));
+  const { listen, workers } = config;
+  const where = enumerate(endpointsInWords(endpoints, listen));
   const threads = workers === 0 ? 'no workers' : plural(workers, 'worker');
-  return `gyre ready on ${where} (socks5, http connect), ${plural(pool.addresses, 'egress address', 'egress addresses')}, ${threads}`;
+  return `gyre ready on ${where} (${protocols(config)}), ${plural(pool.addresses, 'egress address', 'egress addresses')}, ${threads}`;
 }
 
 /** The command that shows the rotation, when there is something to show. */
 export function rotationHint(
   { endpoints, echo }: Pick<Gateway, 'endpoints' | 'echo'>,
-  { users, targets }: Config,
+  config: Pick<Config, 'listen' | 'users' | 'usersFile' | 'userCheck' | 'targets'>,
 ): string | undefined {
-  if (echo === undefined || !targets.allowPrivate) return undefined;
-  const login = users.length === 0 ? '' : 'NAME:PASSWORD@';
-  const proxy = `socks5h://${login}${format(reachable(endpoints[0]!))}`;
-  return `see the rotation:\n  for i in 1 2 3; do curl -s -x ${proxy} http://${format(echo)}; done`;
+  const { listen, targets } = config;
+  const proxy = ownProxy(endpoints, listen);
+  // What curl takes for a socket file is another story.
+  if (echo === undefined || !targets.allowPrivate || proxy === undefined || proxy.port === 0)
+    return undefined;
+  const login = asksWho(config) ? 'NAME:PASSWORD@' : '';
+  const url = formatProxy(proxy).replace('://', `://${login}`);
+  const curl = `curl -s${proxy.tls === undefined ? '' : ' --proxy-insecure'} -x ${url} http://${formatEcho(echo)}`;
+  return `see the rotation:\n  for i in 1 2 3; do ${curl}; done`;
 }
 
 async function proveItself({ endpoints, echo }: Gateway, config: Config, count: number): Promise<void> {
   try {
     if (echo === undefined) throw new Failure('--prove needs the echo listener', 'add --echo 127.0.0.1:1081');
     const credentials = config.users.find((user) => 'password' in user);
-    if (credentials === undefined && config.users.length > 0) {
-      throw new Failure('--prove knows no password, only hashes', 'run: gyre prove --user NAME:PASSWORD');
+    if (credentials === undefined && asksWho(config)) {
+      throw new Failure('--prove knows no password', 'run: gyre prove --user NAME:PASSWORD');
     }
-    const proxy = { ...reachable(endpoints[0]!), protocol: 'socks5', credentials } as const;
-    const target = new URL(`http://${format(echo)}/`);
+    const own = ownProxy(endpoints, config.listen);
+    if (own === undefined) {
+      throw new Failure(
+        '--prove finds no listener it could use: each asks for a PROXY header or a client certificate',
+        'add a plain one: --listen 127.0.0.1:1080',
+      );
+    }
+    const proxy = { ...own, credentials };
+    const target = new URL(`http://${formatEcho(echo)}/`);
     printOutcomes(await sendAll({ proxy, target, count, concurrency: 1, whenDenied: LOOPBACK_DENIED }));
   } catch (error) {
     // The proxy is up: a proof that fails is told and ends nothing.
@@ -107,12 +135,6 @@ async function proveItself({ endpoints, echo }: Gateway, config: Config, count: 
   }
 }
 
-/** A listener on all addresses is reached on loopback. */
-export function reachable({ address, port }: Endpoint): Endpoint {
-  if (address === '0.0.0.0' || address === '::') return { address: '127.0.0.1', port };
-  return { address, port };
-}
-
-function format({ address, port }: Endpoint): string {
+function formatEcho({ address, port }: NonNullable<Gateway['echo']>): string {
   return formatListen({ host: address, port });
 }

@@ -1,8 +1,8 @@
 /** The client side of SOCKS5 (RFC 1928, RFC 1929), as small as `gyre prove` and `gyre healthcheck` need it. */
-import { once } from 'node:events';
-import { connect, isIP, type Socket } from 'node:net';
+import { isIP, type Socket } from 'node:net';
 import type { Credentials, Endpoint } from '../connection.ts';
 import { ipBytes } from '../protocol/address.ts';
+import { noConnection } from './connect.ts';
 import { Failure } from './exit.ts';
 
 const NO_AUTH = 0x00;
@@ -30,28 +30,6 @@ export class ProxyRefusal extends Failure {
   constructor(code: number, message: string, hint?: string) {
     super(message, hint);
     this.code = code;
-  }
-}
-
-/**
- * Connects, with an error listener from birth.
- * @param signal Destroys the socket, at any time: the deadline of everything that is done with it.
- * @throws {Failure} It refuses, or the signal fires first.
- */
-export async function connectTo(
-  { address, port }: Endpoint,
-  what: string,
-  signal: AbortSignal,
-): Promise<Socket> {
-  const socket = connect({ host: address, port, signal, noDelay: true });
-  // Whoever waits for the socket sees the error; this is for the moments when nobody does.
-  socket.on('error', () => {});
-  try {
-    await once(socket, 'connect', { signal });
-    return socket;
-  } catch (error) {
-    socket.destroy();
-    throw noConnection(error as NodeJS.ErrnoException, `${what} at ${address} port ${port}`);
   }
 }
 
@@ -139,21 +117,4 @@ function read(socket: Socket, count: number): Promise<Buffer> {
 function cutShort({ errored }: Socket): Failure {
   if (errored !== null) return noConnection(errored, 'the proxy');
   return new Failure('the proxy closed the connection in the middle of its answer', 'its log says why');
-}
-
-/** A failed connection in words. */
-export function noConnection(error: NodeJS.ErrnoException, what: string): Failure {
-  if (error.name === 'AbortError' || error.name === 'TimeoutError')
-    return new Failure(`${what} did not answer in time`);
-  switch (error.code ?? '') {
-    case 'ECONNREFUSED':
-      return new Failure(`${what} is not there: the connection was refused`, 'start it with: gyre serve');
-    case 'ENOTFOUND':
-    case 'EAI_AGAIN':
-      return new Failure(`the name of ${what} cannot be resolved`);
-    case 'ECONNRESET':
-      return new Failure(`${what} reset the connection`);
-    default:
-      return new Failure(`there is no connection to ${what}: ${error.code ?? error.message}`);
-  }
 }

@@ -26,6 +26,7 @@ function jsonLine(c: Connection): string {
     `,"user":${orNull(c.identity?.user)},"session":${orNull(c.session)},"moved":${c.moved}` +
     `,"inbound":${c.inbound === undefined ? 'null' : `"${c.inbound}"`}` +
     `,"target":${target === undefined ? 'null' : jsonString(hostPort(target.host, target.port))}` +
+    `,"method":${orNull(c.method)},"status":${c.status === 0 ? 'null' : c.status}` +
     `,"resolved":${orNull(c.resolved)},"egress":${orNull(c.egress?.address)},"attempts":${c.attempts}` +
     `,"handshake_ms":${tenths(c.handshakeMs)},"resolve_ms":${tenths(c.resolveMs)}` +
     `,"dial_ms":${tenths(c.dialMs)},"total_ms":${tenths(c.totalMs)}` +
@@ -39,9 +40,11 @@ function jsonLine(c: Connection): string {
 
 function humanLine(c: Connection): string {
   const stood = c.phase === 'relay';
-  let line = `${clock(c.openedAt)} ${stood ? 'tunnel ' : 'refused'} ${hostPort(c.client.address, c.client.port)}`;
+  const what = !stood ? 'refused' : c.inbound === 'http-forward' ? 'request' : 'tunnel ';
+  let line = `${clock(c.openedAt)} ${what} ${hostPort(c.client.address, c.client.port)}`;
   if (c.identity !== undefined) line += ` ${humanWord(c.identity.user)}`;
   if (c.inbound !== undefined) line += ` ${c.inbound}`;
+  if (c.method !== undefined) line += ` ${humanWord(c.method)}`;
   if (c.target !== undefined) line += ` -> ${humanWord(hostPort(c.target.host, c.target.port))}`;
   if (c.resolved !== undefined && c.resolved !== c.target?.host) line += ` (${humanWord(c.resolved)})`;
   if (c.egress !== undefined) line += ` via ${humanWord(c.egress.address)}`;
@@ -51,7 +54,8 @@ function humanLine(c: Connection): string {
 function account(c: Connection): string {
   const dials = c.attempts > 1 ? ` (${c.attempts} tries)` : '';
   const bytes = `${size(c.sent)} up, ${size(c.received)} down`;
-  return `${duration(c.dialMs)} dial${dials}, ${bytes}, ${end(c)} ${duration(c.totalMs)}`;
+  const status = c.status === 0 ? '' : `${c.status}, `;
+  return `${status}${duration(c.dialMs)} dial${dials}, ${bytes}, ${end(c)} ${duration(c.totalMs)}`;
 }
 
 function end(c: Connection): string {

@@ -25,10 +25,12 @@ export interface Stats {
   readonly failures: Readonly<Record<FailureCode, number>>;
 }
 
-const INBOUNDS = Object.keys({ socks5: 0, 'http-connect': 0 } satisfies Record<
-  InboundName,
-  0
->) as InboundName[];
+const INBOUNDS = Object.keys({
+  socks5: 0,
+  socks4: 0,
+  'http-connect': 0,
+  'http-forward': 0,
+} satisfies Record<InboundName, 0>) as InboundName[];
 const CODES = Object.keys(FAILURES) as FailureCode[];
 
 const ACCEPTED = 0;

@@ -1,152 +1,199 @@
 /**
  * Who may come in.
  *
- * No password is kept: only its HMAC under a key that dies with the process, so that comparing takes the same time
- * whatever was sent and a memory dump gives nothing away. Hashed users cost a scrypt run, which is remembered for a minute.
+ * Users are listed (`users/roster.ts`), known to somebody else (`users/external.ts`), or both: then the list is asked
+ * first, and whoever is not let in by it is asked for outside. An unknown name and a wrong password take the same way, cost
+ * the same and are answered the same.
  */
-import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 import type { Credentials, Identity } from '../connection.ts';
+import { ProxyError } from '../errors.ts';
 import { NO_PARAMETERS, parseUserName } from './identity.ts';
-import { isPasswordHash, verifyPassword } from './password.ts';
+import { hashKind, verifyPassword } from './password.ts';
+import type { Account, UserIdentity } from './users/account.ts';
+import { BcryptThread, type Bcrypt } from './users/bcrypt.ts';
+import { External, type ExternalCheck } from './users/external.ts';
+import { Roster } from './users/roster.ts';
+import { Seldom, type Report } from './users/seldom.ts';
+import { Turns } from './users/turns.ts';
 
-/** A user by password, or by its hash as `gyre hash-password` prints it. */
-export type UserConfig =
-  | { readonly name: string; readonly password: string }
-  | { readonly name: string; readonly passwordHash: string };
+/** A user as the configuration has it. */
+export type UserConfig = Account;
 
 export interface Authenticator {
-  /** No users configured: anyone may come in, and a name they send is only a label. */
+  /**
+   * False while no users are configured: anyone may come in, and a name they send is only a label. Once true, it stays so:
+   * a list that has become empty lets nobody in.
+   */
   readonly required: boolean;
   /**
-   * Identity, or undefined when refused. Synchronous whenever it can be: a plain password, or a hash verified within the
-   * last minute. The promise never rejects.
+   * Identity, or undefined when refused. Synchronous whenever it can be.
+   *
+   * @param client Its address: what it asks for waits behind its own, never behind that of others.
+   * @throws ProxyError (or rejects with it): `LOGIN_THROTTLED` for too many guesses, or too many logins under way;
+   * `ACCOUNT_EXPIRED`, only to somebody with the right password; `OVERLOADED` when it cannot be found out.
    */
-  verify(credentials: Credentials): Identity | undefined | Promise<Identity | undefined>;
+  verify(credentials: Credentials, client?: string): Identity | undefined | Promise<Identity | undefined>;
+  /**
+   * Other listed users, at once: what was proved of those who are gone, or have another password, counts no more.
+   *
+   * @throws TypeError for a name given twice or empty, or a hash that cannot be verified; then nothing has changed.
+   */
+  replace(accounts: readonly Account[]): void;
+  /** Whether somebody who came in under that name may stay: false for listed users that {@link replace} has taken out. */
+  knows(user: string): boolean;
+  /** Ends the thread and the connections it may have. Logins under way are refused. */
+  close(): void;
 }
 
-/** How long a verified hash is believed without another scrypt run, in ms. */
-const PROOF_TTL = 60_000;
+/** Guesses are counted elsewhere; all of them may be told a name of up to 512 characters, or an empty one. */
+export interface LoginCounts {
+  /** @throws ProxyError `LOGIN_THROTTLED` */
+  check(client: string, name: string): void;
+  failed(client: string, name: string): void;
+  succeeded(client: string, name: string): void;
+}
+
+export interface AuthenticatorOptions {
+  /** Users may be listed later: nobody comes in without being one. Implied by users, and by an external check. */
+  readonly required?: boolean | undefined;
+  readonly external?: ExternalCheck | undefined;
+  readonly logins?: LoginCounts | undefined;
+  /** Milliseconds since the epoch; it may be set back. Default `Date.now`. */
+  readonly now?: (() => number) | undefined;
+  /** Hears, once a minute at most, that logins cannot be checked and why. */
+  readonly report?: Report | undefined;
+  /** Where bcrypt is computed, which others may use as well. Default: a thread of its own, started when it is needed. */
+  readonly bcrypt?: Bcrypt | undefined;
+}
 
 /**
- * Scrypt runs a thread may have waiting. At about ten a second on each core, more could not end within the handshake's
- * deadline; what exceeds them is refused, so that guessing cannot grow a queue.
+ * Verifications on this thread, two at a time and one of each client: they are all that guessing can use of the machine.
+ * A few hundred is as much as could end within the handshake's deadline.
  */
-const MAX_PENDING = 64;
-
-const DIGEST_BYTES = 32;
-
-interface User {
-  readonly identity: Identity;
-  /** What scrypt runs against, undefined for a plain password. */
-  readonly hash: string | undefined;
-  /** HMAC of the right password. Random while it is not known: before a hash has been verified. */
-  digest: Buffer;
-  /** Until when `digest` counts, on the clock of {@link buildAuthenticator}. */
-  until: number;
-}
+const TURNS = {
+  running: 2,
+  runningPerClient: 1,
+  waiting: 512,
+  waitingPerClient: 64,
+  waitMs: 10_000,
+} as const;
 
 /**
  * Compiles the users. What a client asks for beside its name is taken apart first (`identity.ts`); a malformed name is a
  * wrong login.
  *
- * @param now A clock in ms that never goes back.
- * @throws TypeError for a name given twice or empty, or a hash that cannot be verified.
+ * @throws TypeError as {@link Authenticator.replace}, and for a URL of the external check that is none.
  */
-export function buildAuthenticator(users: readonly UserConfig[], now?: () => number): Authenticator {
-  const verifier = buildVerifier(users, now);
-  const { required } = verifier;
-  const known = required ? new Set(users.map(({ name }) => name)) : undefined;
-  return {
-    required,
-    verify({ name, password }) {
-      const parsed = parseUserName(name, known);
-      if (parsed === undefined) return undefined;
-      const { user, parameters } = parsed;
-      const identity = verifier.verify({ name: user, password });
-      if (parameters === NO_PARAMETERS || identity === undefined) return identity;
-      return identity instanceof Promise
-        ? identity.then((found) => found && { ...found, parameters })
-        : { ...identity, parameters };
-    },
-  };
-}
-
-/**
- * Names are compared exactly. Unknown names take the way of known ones; as soon as one user is
- * hashed, every refusal costs a scrypt run, so that time tells nothing about who exists.
- */
-function buildVerifier(
-  users: readonly UserConfig[],
-  now: () => number = () => performance.now(),
+export function buildAuthenticator(
+  accounts: readonly Account[],
+  options: AuthenticatorOptions = {},
 ): Authenticator {
-  if (users.length === 0)
-    return { required: false, verify: ({ name }) => (name === '' ? undefined : { user: name }) };
-
-  const key = randomBytes(DIGEST_BYTES);
-  const digestOf = (password: string): Buffer => createHmac('sha256', key).update(password).digest();
-  const known = new Map<string, User>();
-  for (const config of users) {
-    checkUser(config, known);
-    known.set(config.name, compile(config, digestOf));
-  }
-  const nobody: User = {
-    identity: { user: '' },
-    hash: undefined,
-    digest: randomBytes(DIGEST_BYTES),
-    until: -Infinity,
-  };
-  const decoy = [...known.values()].find(({ hash }) => hash !== undefined)?.hash;
-  const pending = new Map<string, Promise<Identity | undefined>>();
-
-  const prove = async (
-    user: User,
-    password: string,
-    digest: Buffer,
-    hash: string,
-  ): Promise<Identity | undefined> => {
-    // An error of scrypt (out of memory) is no proof.
-    const right = await verifyPassword(password, hash).catch(() => false);
-    if (!right || user.hash === undefined) return undefined;
-    user.digest = digest;
-    user.until = now() + PROOF_TTL;
-    return user.identity;
-  };
-
-  return {
-    required: true,
-    verify({ name, password }) {
-      if (name === '' || password === '') return undefined;
-      const user = known.get(name) ?? nobody;
-      const digest = digestOf(password);
-      const same = timingSafeEqual(digest, user.digest);
-      if (same && now() < user.until) return user.identity;
-      const hash = user.hash ?? decoy;
-      if (hash === undefined) return undefined;
-
-      const job = `${digest.toString('base64')} ${name}`;
-      const running = pending.get(job);
-      if (running !== undefined || pending.size >= MAX_PENDING) return running;
-      const run = prove(user, password, digest, hash).finally(() => pending.delete(job));
-      pending.set(job, run);
-      return run;
-    },
-  };
+  return new Users(accounts, options);
 }
 
-function compile(config: UserConfig, digestOf: (password: string) => Buffer): User {
-  const identity = { user: config.name };
-  return 'passwordHash' in config
-    ? { identity, hash: config.passwordHash, digest: randomBytes(DIGEST_BYTES), until: -Infinity }
-    : { identity, hash: undefined, digest: digestOf(config.password), until: Infinity };
+/** What was found out: undefined is a no. */
+type Found = UserIdentity | undefined;
+
+class Users implements Authenticator {
+  required: boolean;
+  readonly #roster: Roster;
+  readonly #external: External | undefined;
+  readonly #logins: LoginCounts | undefined;
+  readonly #now: () => number;
+  readonly #turns = new Turns(TURNS);
+  readonly #bcrypt: Bcrypt;
+  readonly #ownBcrypt: Bcrypt | undefined;
+  readonly #failures: Seldom;
+  /** Taken out by the last `replace`. */
+  #gone: ReadonlySet<string> = new Set();
+  #names: readonly string[] = [];
+
+  constructor(accounts: readonly Account[], options: AuthenticatorOptions) {
+    const { external, now = Date.now, report = () => {} } = options;
+    this.required = options.required === true || external !== undefined;
+    this.#logins = options.logins;
+    this.#now = now;
+    this.#ownBcrypt = options.bcrypt === undefined ? new BcryptThread() : undefined;
+    this.#bcrypt = options.bcrypt ?? this.#ownBcrypt!;
+    this.#failures = new Seldom(report, now);
+    this.#roster = new Roster((password, hash) => this.#matches(password, hash), this.#turns, now);
+    this.replace(accounts);
+    this.#external = external && new External(external, now, report);
+  }
+
+  verify({ name, password }: Credentials, client = ''): Identity | undefined | Promise<Identity | undefined> {
+    const parsed = parseUserName(name, this.#roster.names.size === 0 ? undefined : this.#roster.names);
+    if (!this.required) return parsed && label(parsed.user, parsed.parameters);
+    const user = parsed?.user ?? '';
+    this.#logins?.check(client, user);
+    const conclude = (found: Found): Identity | undefined => {
+      if (found === undefined || parsed === undefined) return this.#refuse(client, user);
+      this.#logins?.succeeded(client, user);
+      this.#checkExpiry(found);
+      return parsed.parameters === NO_PARAMETERS ? found : { ...found, parameters: parsed.parameters };
+    };
+    if (parsed === undefined || password === '') return conclude(undefined);
+    const found = this.#find(user, password, client);
+    return found instanceof Promise ? found.then(conclude) : conclude(found);
+  }
+
+  replace(accounts: readonly Account[]): void {
+    this.#roster.replace(accounts);
+    this.required ||= accounts.length > 0;
+    this.#gone = new Set(this.#names.filter((name) => !this.#roster.names.has(name)));
+    this.#names = accounts.map(({ name }) => name);
+    this.#external?.forgetRefusals();
+  }
+
+  knows(user: string): boolean {
+    if (!this.required || this.#roster.names.has(user)) return true;
+    return this.#external !== undefined && !this.#gone.has(user);
+  }
+
+  close(): void {
+    this.#turns.close();
+    this.#ownBcrypt?.close();
+    this.#external?.close();
+  }
+
+  /** What is known without asking anybody comes first, for listed and unknown names alike. */
+  #find(user: string, password: string, client: string): Found | Promise<Found> {
+    const listed = this.#roster.recall(user, password);
+    if (listed !== undefined) return listed;
+    const external = this.#external;
+    const remembered = external?.recall(user, password, client);
+    if (remembered !== undefined) return remembered.identity;
+    const proof = this.#roster.prove(user, password, client);
+    if (external === undefined) return proof;
+    if (proof === undefined) return external.ask(user, password, client);
+    return proof.then((found) => found ?? external.ask(user, password, client));
+  }
+
+  async #matches(password: string, hash: string): Promise<boolean> {
+    try {
+      if (hashKind(hash) === 'scrypt') return await verifyPassword(password, hash);
+      return (await this.#bcrypt.verify(password, hash)).right;
+    } catch (error) {
+      // Out of memory, or of threads: no proof that the password was wrong.
+      this.#failures.say('a password hash could not be verified: its user is refused for now', {
+        error: error instanceof Error ? error.message : String(error),
+      });
+      const refusal = new ProxyError('OVERLOADED', 'logins cannot be checked at the moment');
+      refusal.retryAfterS = 5;
+      throw refusal;
+    }
+  }
+
+  #refuse(client: string, user: string): undefined {
+    this.#logins?.failed(client, user);
+    return undefined;
+  }
+
+  #checkExpiry({ account: { expiresAt } }: UserIdentity): void {
+    if (expiresAt !== undefined && this.#now() >= expiresAt) throw new ProxyError('ACCOUNT_EXPIRED');
+  }
 }
 
-function checkUser(config: UserConfig, known: ReadonlyMap<string, User>): void {
-  const name = JSON.stringify(config.name);
-  if (config.name === '') throw new TypeError('a user has an empty name: give it one of 1 to 255 bytes');
-  if (known.has(config.name)) throw new TypeError(`user ${name} is there twice: remove one of them`);
-  if ('passwordHash' in config && !isPasswordHash(config.passwordHash)) {
-    throw new TypeError(
-      `user ${name} has a password hash that cannot be verified: make one with "gyre hash-password"`,
-    );
-  }
+function label(user: string, parameters: Identity['parameters']): Identity {
+  return parameters === NO_PARAMETERS ? { user } : { user, parameters };
 }

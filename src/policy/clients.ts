@@ -1,6 +1,6 @@
 /** Which client addresses may connect at all. */
-import { BlockList } from 'node:net';
 import { formatIpv4, formatIpv6, ipBytes, isMapped } from '../protocol/address.ts';
+import { Networks } from './networks.ts';
 
 /** A network: its first address and how many leading bits are fixed. */
 export interface Cidr {
@@ -9,30 +9,44 @@ export interface Cidr {
   readonly family: 4 | 6;
 }
 
+/** Networks as {@link parseCidr} reads them. */
+export interface ClientLists {
+  /** Empty or left out: everybody. */
+  readonly allow?: readonly string[] | undefined;
+  /** Wins over `allow`. */
+  readonly deny?: readonly string[] | undefined;
+}
+
 /**
- * Compiles the list of allowed networks; an empty one allows everybody. An IPv4-mapped client, as a dual-stack listener
- * sees it, counts as the IPv4 address it is. What is no address is refused.
+ * Compiles the lists of clients; a list alone is one of those allowed. An IPv4-mapped client, as a dual-stack listener
+ * sees it, counts as the IPv4 address it is. What is no address is refused as soon as there is any list.
  *
  * @throws RangeError as {@link parseCidr}.
  */
-export function buildClientFilter(allow: readonly string[]): (address: string) => boolean {
-  if (allow.length === 0) return () => true;
-  // One list a family: in a common one, `::/0` would let IPv4 in as well.
-  const lists = { ipv4: new BlockList(), ipv6: new BlockList() };
-  for (const { address, prefix, family } of allow.map(parseCidr)) {
-    const type = family === 4 ? 'ipv4' : 'ipv6';
-    lists[type].addSubnet(address, prefix, type);
-  }
+export function buildClientFilter(lists: ClientLists | readonly string[]): (address: string) => boolean {
+  const { allow = [], deny = [] } = isList(lists) ? { allow: lists } : lists;
+  if (allow.length === 0 && deny.length === 0) return () => true;
+  const denied = compile(deny);
+  const allowed = allow.length === 0 ? () => true : compile(allow);
 
   return (address) => {
-    const text = withoutZone(address);
-    const bytes = ipBytes(text);
+    const bytes = ipBytes(withoutZone(address));
     if (bytes === undefined) return false;
-    if (bytes.length === 4) return lists.ipv4.check(text, 'ipv4');
-    return isMapped(bytes, 0)
-      ? lists.ipv4.check(formatIpv4(bytes, 12), 'ipv4')
-      : lists.ipv6.check(text, 'ipv6');
+    const client = isMapped16(bytes) ? bytes.subarray(12) : bytes;
+    return allowed(client) && !denied(client);
   };
+}
+
+function isList(lists: ClientLists | readonly string[]): lists is readonly string[] {
+  return Array.isArray(lists);
+}
+
+function compile(list: readonly string[]): (client: Uint8Array) => boolean {
+  const networks = { ipv4: new Networks<true>(), ipv6: new Networks<true>() };
+  for (const { address, prefix, family } of list.map(parseCidr)) {
+    networks[family === 4 ? 'ipv4' : 'ipv6'].at(ipBytes(address)!, prefix, () => true);
+  }
+  return (client) => networks[client.length === 4 ? 'ipv4' : 'ipv6'].has(client);
 }
 
 /**

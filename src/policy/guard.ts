@@ -1,102 +1,16 @@
 /**
  * The destination guard: which addresses a client may be connected to.
  *
- * It judges the bytes that are about to be dialled, never a text that something else will read again. The table
- * follows the IANA special-purpose registries for IPv4 and IPv6 (RFC 6890 and its updates), the multicast and reserved
- * blocks, and the addresses at which clouds hand out credentials. Addresses that carry an IPv4 address inside are
- * judged by that one. IPv6 is denied by default: only 2000::/3 has ever been given to networks.
+ * It judges the bytes that are about to be dialled, never a text that something else will read again: by their kind
+ * (`special.ts`), and by whether they are this host or this proxy.
  */
 import { ProxyError } from '../errors.ts';
 import type { Endpoint } from '../connection.ts';
-import { formatIpv4, formatIpv6, ipBytes, parseIpv4 } from '../protocol/address.ts';
-
-const PHRASE = {
-  global: 'a public address',
-  unspecified: 'an unspecified address',
-  loopback: 'a loopback address',
-  private: 'a private address',
-  'link-local': 'a link-local address',
-  cgnat: 'a carrier-grade NAT address',
-  metadata: 'a cloud metadata address',
-  documentation: 'a documentation address',
-  benchmark: 'a benchmarking address',
-  multicast: 'a multicast address',
-  broadcast: 'the broadcast address',
-  reserved: 'a reserved address',
-  discard: 'a discard-only address',
-  compatible: 'an IPv4-compatible IPv6 address',
-  nat64: 'a local NAT64 address',
-  '6to4': 'a 6to4 address',
-  teredo: 'a Teredo address',
-  invalid: 'not an IP address',
-} as const;
-
-/** What kind of address it is; `invalid` for what is no address at all. */
-export type AddressKind = keyof typeof PHRASE;
-
-/** The first block that contains an address decides, so the narrow ones stand first. What none contains is global. */
-const IPV4: readonly (readonly [block: string, kind: AddressKind])[] = [
-  ['169.254.169.254/32', 'metadata'], // AWS, Azure, Google, DigitalOcean, OpenStack
-  ['169.254.170.2/32', 'metadata'], // AWS container credentials
-  ['168.63.129.16/32', 'metadata'], // Azure, a public address used inside
-  ['100.100.100.200/32', 'metadata'], // Alibaba
-  ['192.0.0.192/32', 'metadata'], // Oracle
-  ['0.0.0.0/8', 'unspecified'], // RFC 791: Linux connects 0.0.0.0 to itself
-  ['10.0.0.0/8', 'private'], // RFC 1918
-  ['100.64.0.0/10', 'cgnat'], // RFC 6598
-  ['127.0.0.0/8', 'loopback'], // RFC 1122
-  ['169.254.0.0/16', 'link-local'], // RFC 3927
-  ['172.16.0.0/12', 'private'], // RFC 1918
-  ['192.0.0.0/24', 'reserved'], // RFC 6890: IETF protocol assignments
-  ['192.0.2.0/24', 'documentation'], // RFC 5737
-  ['192.88.99.0/24', '6to4'], // RFC 7526: the withdrawn relay anycast
-  ['192.168.0.0/16', 'private'], // RFC 1918
-  ['198.18.0.0/15', 'benchmark'], // RFC 2544
-  ['198.51.100.0/24', 'documentation'], // RFC 5737
-  ['203.0.113.0/24', 'documentation'], // RFC 5737
-  ['224.0.0.0/4', 'multicast'], // RFC 5771
-  ['255.255.255.255/32', 'broadcast'], // RFC 919
-  ['240.0.0.0/4', 'reserved'], // RFC 1112
-];
-
-/** `embedded` is the offset of an IPv4 address inside: its kind counts, and `kind` only when that one is global. */
-const IPV6: readonly (readonly [block: string, kind: AddressKind, embedded?: number])[] = [
-  ['::/128', 'unspecified'],
-  ['::1/128', 'loopback'],
-  ['::ffff:0:0/96', 'global', 12], // RFC 4291: IPv4-mapped
-  ['::/96', 'compatible', 12], // RFC 4291: IPv4-compatible, deprecated
-  ['64:ff9b::/96', 'global', 12], // RFC 6052: how an IPv6-only host reaches IPv4
-  ['64:ff9b:1::/48', 'nat64'], // RFC 8215: where the IPv4 address stands is known to the operator alone
-  ['100::/64', 'discard'], // RFC 6666
-  ['2001::/32', 'teredo'], // RFC 4380
-  ['2001:2::/48', 'benchmark'], // RFC 5180
-  ['2001::/23', 'reserved'], // RFC 2928: IETF protocol assignments
-  ['2001:db8::/32', 'documentation'], // RFC 3849
-  ['2002::/16', '6to4', 2], // RFC 3056
-  ['3fff::/20', 'documentation'], // RFC 9637
-  ['2000::/3', 'global'], // RFC 4291: global unicast
-  ['fd00:ec2::254/128', 'metadata'], // AWS
-  ['fd20:ce::254/128', 'metadata'], // Google
-  ['fc00::/7', 'private'], // RFC 4193
-  ['fe80::/10', 'link-local'], // RFC 4291
-  ['fec0::/10', 'private'], // RFC 3879: site-local, deprecated
-  ['ff00::/8', 'multicast'], // RFC 4291
-  ['::/0', 'reserved'], // never delegated; 5f00::/16 (RFC 9602) and 100:0:0:1::/64 (RFC 9780) among it
-];
+import { formatIpv4, formatIpv6, ipBytes } from '../protocol/address.ts';
+import { classify, PHRASE, reachedBytes, type AddressKind } from './special.ts';
 
 /** Denied whatever the configuration says: no tunnel can be meant for them, and metadata gives the host itself away. */
-const NEVER: ReadonlySet<AddressKind> = new Set([
-  'unspecified',
-  'multicast',
-  'broadcast',
-  'metadata',
-  'invalid',
-]);
-
-const IPV4_BLOCKS: readonly Ipv4Block[] = IPV4.map(([block, kind]) => ipv4Block(block, kind));
-const IPV6_BLOCKS: readonly Ipv6Block[] = IPV6.map(([block, kind, embedded]) =>
-  ipv6Block(block, kind, embedded),
-);
+const NEVER: ReadonlySet<AddressKind> = new Set(['unspecified', 'multicast', 'broadcast', 'metadata']);
 
 /** May a client be connected there? Both checks throw, neither ever touches the network. */
 export interface Guard {
@@ -109,90 +23,69 @@ export interface Guard {
   /**
    * Before dialling. `address` is the one that will be dialled.
    *
+   * @param explicit A destination rule means this very address: special ones and those of this host are let through,
+   * except the kinds that never are and our own listeners.
    * @throws ProxyError `TARGET_DENIED`, and `BAD_TARGET` for a port outside 1–65535.
    */
-  check(address: string, port: number): void;
+  check(address: string, port: number, explicit?: boolean): void;
 }
 
 export interface GuardOptions {
-  /** Lets private, loopback, link-local and the other special addresses through, for local work. */
+  /** Lets private, loopback, link-local and the other special addresses through, and this host's own, for local work. */
   readonly allowPrivate: boolean;
   /** Our own listeners, never allowed as targets. On the port of `0.0.0.0` or `::` every loopback address is ours. */
   readonly own: readonly Endpoint[];
   /**
-   * Whether an address is one of this host. Asked only on the port of a wildcard listener, so that it may look the
-   * addresses up anew each time. Without it, list the host's addresses in `own`.
+   * Whether an address is one of this host, which includes the pool. Asked for nearly every target, so it must not look
+   * around each time: see {@link file://./own-addresses.ts}. Without it, no public address is this host's.
    */
   readonly isLocal?: (address: string) => boolean;
 }
 
 /** Compiles the guard. @throws TypeError when an address in `own` is none. */
-export function buildGuard({ allowPrivate, own, isLocal }: GuardOptions): Guard {
-  const listeners = new Set(own.map(({ address, port }) => endpointKey(canonical(address), port)));
+export function buildGuard({ allowPrivate, own, isLocal = () => false }: GuardOptions): Guard {
+  const listeners = new Set(own.map(({ address, port }) => endpointKey(reached(address), port)));
   const ports = new Set(own.map(({ port }) => port));
   const wildcards = new Set(own.filter(({ address }) => isUnspecified(address)).map(({ port }) => port));
 
-  const isOwn = (address: string, port: number, kind: AddressKind): boolean => {
-    const reached = canonical(address);
-    if (listeners.has(endpointKey(reached, port))) return true;
-    return wildcards.has(port) && (kind === 'loopback' || isLocal?.(reached) === true);
-  };
+  const isOwn = (address: string, port: number, kind: AddressKind): boolean =>
+    ports.has(port) &&
+    (listeners.has(endpointKey(address, port)) ||
+      (wildcards.has(port) && (kind === 'loopback' || isLocal(address))));
 
   return {
     checkName(name) {
       if (!allowPrivate && (name === 'localhost' || name.endsWith('.localhost'))) {
-        throw new ProxyError('TARGET_DENIED', 'the target is a name of this host');
+        throw denied('a name of this host');
       }
     },
-    check(address, port) {
+    check(address, port, explicit = false) {
       if (!Number.isInteger(port) || port < 1 || port > 65_535) throw new ProxyError('BAD_TARGET');
-      const kind = classify(address);
-      if (NEVER.has(kind) || (kind !== 'global' && !allowPrivate)) {
-        throw new ProxyError('TARGET_DENIED', `the target is ${PHRASE[kind]}`);
-      }
-      if (ports.has(port) && isOwn(address, port, kind)) {
-        throw new ProxyError('TARGET_DENIED', 'the target is this proxy itself');
-      }
+      const bytes = ipBytes(address);
+      if (bytes === undefined) throw denied(PHRASE.invalid);
+      const kind = classify(bytes);
+      const open = allowPrivate || explicit;
+      if (NEVER.has(kind) || (kind !== 'global' && !open)) throw denied(PHRASE[kind]);
+      const host = spell(reachedBytes(bytes));
+      if (isOwn(host, port, kind)) throw denied('this proxy itself');
+      if (!open && isLocal(host)) throw denied('an address of this host');
     },
   };
 }
 
-/** The kind of an address, given as text or as its 4 or 16 bytes. Never throws: what is no address is `invalid`. */
-export function classify(address: string | Uint8Array): AddressKind {
-  if (typeof address !== 'string') return classifyBytes(address);
-  const value = parseIpv4(address);
-  return value === -1 ? classifyBytes(ipBytes(address)) : classifyIpv4(value | 0);
-}
-
-function classifyBytes(bytes: Uint8Array | undefined): AddressKind {
-  if (bytes?.length === 4) return classifyIpv4(readInt32(bytes, 0));
-  return bytes?.length === 16 ? classifyIpv6(bytes) : 'invalid';
-}
-
-function classifyIpv4(value: number): AddressKind {
-  for (const { base, mask, kind } of IPV4_BLOCKS) if ((value & mask) === base) return kind;
-  return 'global';
-}
-
-function classifyIpv6(bytes: Uint8Array): AddressKind {
-  const { kind, embedded } = blockOf(bytes);
-  if (embedded === undefined) return kind;
-  const inner = classifyIpv4(readInt32(bytes, embedded));
-  return inner === 'global' ? kind : inner;
-}
-
-/** The last block contains everything. */
-function blockOf(bytes: Uint8Array): Ipv6Block {
-  return IPV6_BLOCKS.find((block) => contains(block, bytes)) as Ipv6Block;
+function denied(what: string): ProxyError {
+  return new ProxyError('TARGET_DENIED', `the target is ${what}`);
 }
 
 /** The one spelling of the host that answers at an address: for IPv4-mapped and NAT64 addresses, the IPv4 address. */
-function canonical(address: string): string {
+function reached(address: string): string {
   const bytes = ipBytes(address);
   if (bytes === undefined) throw new TypeError(`"${address}" is not an IP address`);
-  if (bytes.length === 4) return address;
-  const { kind, embedded } = blockOf(bytes);
-  return kind === 'global' && embedded !== undefined ? formatIpv4(bytes, embedded) : formatIpv6(bytes, 0);
+  return spell(reachedBytes(bytes));
+}
+
+function spell(bytes: Uint8Array): string {
+  return bytes.length === 4 ? formatIpv4(bytes, 0) : formatIpv6(bytes, 0);
 }
 
 function endpointKey(address: string, port: number): string {
@@ -202,45 +95,4 @@ function endpointKey(address: string, port: number): string {
 /** `0.0.0.0` and `::`, as listeners use them; in 0.0.0.0/8 there are more, which nobody can listen on. */
 function isUnspecified(address: string): boolean {
   return ipBytes(address)?.every((byte) => byte === 0) === true;
-}
-
-interface Ipv4Block {
-  readonly base: number;
-  readonly mask: number;
-  readonly kind: AddressKind;
-}
-
-interface Ipv6Block {
-  readonly base: Uint8Array;
-  /** How many leading bytes must be equal, and which bits of the byte after them. */
-  readonly whole: number;
-  readonly mask: number;
-  readonly kind: AddressKind;
-  readonly embedded: number | undefined;
-}
-
-/** Masks and bases are signed: that is what JavaScript's bit operators answer. */
-function ipv4Block(block: string, kind: AddressKind): Ipv4Block {
-  const [base, length] = splitBlock(block);
-  return { base: readInt32(base, 0), mask: -1 << (32 - length), kind };
-}
-
-function ipv6Block(block: string, kind: AddressKind, embedded: number | undefined): Ipv6Block {
-  const [base, length] = splitBlock(block);
-  return { base, whole: length >> 3, mask: (0xff00 >> (length & 7)) & 0xff, kind, embedded };
-}
-
-function splitBlock(block: string): [base: Uint8Array, length: number] {
-  const [address = '', length] = block.split('/');
-  return [ipBytes(address) as Uint8Array, Number(length)];
-}
-
-function contains({ base, whole, mask }: Ipv6Block, bytes: Uint8Array): boolean {
-  for (let i = 0; i < whole; i++) if (bytes[i] !== base[i]) return false;
-  return mask === 0 || ((bytes[whole] ?? 0) & mask) === base[whole];
-}
-
-function readInt32(bytes: Uint8Array, offset: number): number {
-  const [a = 0, b = 0, c = 0, d = 0] = bytes.subarray(offset, offset + 4);
-  return (a << 24) | (b << 16) | (c << 8) | d;
 }

@@ -13,6 +13,12 @@ export interface ParsedName {
   readonly parameters: SessionParameters;
 }
 
+/** The users there are. */
+export interface Names {
+  readonly size: number;
+  has(name: string): boolean;
+}
+
 /** Longer names are refused; SOCKS5 has room for 255 bytes (RFC 1929 §2). */
 const MAX_NAME = 512;
 /** Ids, pools and the values of tags. */
@@ -77,10 +83,7 @@ export const NO_PARAMETERS: SessionParameters = {
  * If there is none, or nobody is known, the name ends before the first keyword.
  * @returns undefined for what must be refused. It is the same for known and unknown users, so that it gives nobody away.
  */
-export function parseUserName(
-  text: string,
-  knownUsers: ReadonlySet<string> | undefined,
-): ParsedName | undefined {
+export function parseUserName(text: string, knownUsers: Names | undefined): ParsedName | undefined {
   if (text.length > MAX_NAME) return undefined;
   const prefix = PREFIXES.find((prefix) => text.startsWith(prefix)) ?? '';
   const bare = text.slice(prefix.length);
@@ -95,7 +98,7 @@ export function parseUserName(
   return user === '' || parameters === undefined ? undefined : { user, parameters };
 }
 
-function parseKnown(text: string, knownUsers: ReadonlySet<string>): ParsedName | undefined {
+function parseKnown(text: string, knownUsers: Names): ParsedName | undefined {
   for (let end = text.length; end > 0; end = text.lastIndexOf('-', end - 1)) {
     const user = text.slice(0, end);
     if (!knownUsers.has(user)) continue;

@@ -1,5 +1,6 @@
 /**
- * Passwords at rest: scrypt (RFC 7914) in the PHC string format, `$scrypt$ln=15,r=8,p=1$<salt>$<hash>`.
+ * Passwords at rest: scrypt (RFC 7914) in the PHC string format, `$scrypt$ln=15,r=8,p=1$<salt>$<hash>`, which is what
+ * Gyre makes; and bcrypt, `$2b$12$<salt><hash>`, which it takes from files made by others.
  */
 import { randomBytes, scrypt, timingSafeEqual, type ScryptOptions } from 'node:crypto';
 import { promisify } from 'node:util';
@@ -16,6 +17,15 @@ const MAX_MEMORY = 1024 ** 3;
 
 const PHC =
   /^\$scrypt\$ln=(\d{1,2}),r=(\d{1,2}),p=(\d{1,2})\$([A-Za-z0-9+/]{11,86})\$([A-Za-z0-9+/]{22,86})$/;
+
+/**
+ * bcrypt as crypt_blowfish, htpasswd, Python and PHP write it. `$2x$` stands for a defect that is imitated, `$2$` for an
+ * older one. 184 bits of hash leave two bits of the last character empty.
+ */
+const BCRYPT = /^\$2[aby]\$(\d\d)\$[./A-Za-z0-9]{22}[./A-Za-z0-9]{30}[.CGKOSWaeimquy26]$/;
+
+/** The costs of bcrypt that are taken, as powers of two; each step doubles the work, and 16 takes seconds. */
+export const BCRYPT_COSTS = { least: 4, most: 16 } as const;
 
 const derive: (password: string, salt: Buffer, length: number, options: ScryptOptions) => Promise<Buffer> =
   promisify(scrypt);
@@ -34,7 +44,10 @@ export async function hashPassword(password: string): Promise<string> {
   return `$scrypt$ln=${LOG_COST},r=${BLOCK_SIZE},p=${PARALLELISM}$${toBase64(salt)}$${toBase64(hash)}`;
 }
 
-/** Whether `password` is the one that was hashed. False for what is no hash; see {@link isPasswordHash}. */
+/**
+ * Whether `password` is the one that was hashed by scrypt. False for everything else, bcrypt included: that is verified by
+ * a thread of its own (`users/bcrypt.ts`), since it runs in JavaScript.
+ */
 export async function verifyPassword(password: string, hash: string): Promise<boolean> {
   const stored = parse(hash);
   if (stored === undefined) return false;
@@ -45,11 +58,18 @@ export async function verifyPassword(password: string, hash: string): Promise<bo
 }
 
 /**
- * Whether a text is a hash that {@link verifyPassword} takes: ln 10–20, r 1–32, p 1–16, at most 1 GiB of memory, a salt
- * of 8 to 64 bytes and a hash of 16 to 64.
+ * Whether a text is a hash that can be verified. scrypt: ln 10–20, r 1–32, p 1–16, at most 1 GiB of memory, a salt of 8 to
+ * 64 bytes and a hash of 16 to 64. bcrypt: `$2a$`, `$2b$` or `$2y$` with a cost within {@link BCRYPT_COSTS}.
  */
 export function isPasswordHash(text: string): boolean {
-  return parse(text) !== undefined;
+  return hashKind(text) !== undefined;
+}
+
+/** By what a hash has to be verified; undefined for what is none. */
+export function hashKind(text: string): 'scrypt' | 'bcrypt' | undefined {
+  if (parse(text) !== undefined) return 'scrypt';
+  const cost = Number(BCRYPT.exec(text)?.[1]);
+  return within(cost, BCRYPT_COSTS.least, BCRYPT_COSTS.most) ? 'bcrypt' : undefined;
 }
 
 function parse(text: string): PasswordHash | undefined {

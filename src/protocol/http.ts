@@ -34,18 +34,29 @@ export function parseHead(bytes: Buffer): Parsed<Head> | undefined {
   const lines: string[] = [];
   let start = 0;
   for (;;) {
-    const lf = bytes.indexOf(LF, start);
-    const end = lf === -1 ? bytes.length : lf + 1;
-    if (end > MAX_HEAD_BYTES || (lf === -1 && end === MAX_HEAD_BYTES)) throw new ProxyError('HEAD_TOO_LARGE');
-    if (lf === -1) return undefined;
-    if (lf === start || bytes[lf - 1] !== CR)
-      throw new ProxyError('BAD_REQUEST', 'a line does not end in CRLF');
-    const line = bytes.toString('latin1', start, lf - 1);
-    start = end;
-    if (line === '') return { value: readHead(lines), length: end };
+    const end = lineEnd(bytes, start);
+    if (end === -1) return undefined;
+    const line = bytes.toString('latin1', start, end);
+    start = end + 2;
+    if (line === '') return { value: readHead(lines), length: start };
     if (lines.length > MAX_HEADERS) throw new ProxyError('HEAD_TOO_LARGE', 'too many header lines');
     lines.push(line);
   }
+}
+
+/**
+ * Where the CRLF of a line stands, -1 while it is not there. The first byte that settles the matter decides, so that more
+ * bytes never change a verdict: a CR or LF alone cannot be mended by what follows.
+ */
+function lineEnd(bytes: Buffer, start: number): number {
+  const cr = bytes.indexOf(CR, start);
+  const lf = bytes.indexOf(LF, start);
+  const first = cr === -1 || (lf !== -1 && lf < cr) ? lf : cr;
+  const settled = first === -1 ? bytes.length : first === lf ? first : first + 1;
+  if (settled >= MAX_HEAD_BYTES) throw new ProxyError('HEAD_TOO_LARGE');
+  if (first === -1 || settled >= bytes.length) return -1;
+  if (bytes[first] === CR && bytes[first + 1] === LF) return first;
+  throw new ProxyError('BAD_REQUEST', 'a line does not end in CRLF');
 }
 
 function readHead([requestLine = '', ...headerLines]: readonly string[]): Head {
@@ -67,16 +78,22 @@ function readHeader(line: string): readonly [string, string] {
   return [parts[1]!.toLowerCase(), parts[2]!];
 }
 
-const valuesOf = (head: Head, name: string): string[] =>
+/** All values of a field, in the order they came. @param name In lower case. */
+export const valuesOf = (head: Head, name: string): string[] =>
   head.headers.filter(([field]) => field === name).map(([, value]) => value);
 
-/** What a CONNECT asks for; throws what is wrong with it. */
-export function connectTarget(head: Head): Target {
-  if (head.method !== 'CONNECT') throw notConnect(head);
+/** @throws ProxyError for two Host lines, and for none in HTTP/1.1 (RFC 9112 §3.2). */
+export function checkHost(head: Head): void {
   const hosts = valuesOf(head, 'host');
   if (hosts.length > 1) throw new ProxyError('BAD_REQUEST', 'more than one Host header');
   if (hosts.length === 0 && head.version === '1.1')
     throw new ProxyError('BAD_REQUEST', 'the Host header is missing');
+}
+
+/** What a CONNECT asks for; throws what is wrong with it. */
+export function connectTarget(head: Head): Target {
+  if (head.method !== 'CONNECT') throw new ProxyError('BAD_REQUEST', 'this is not a CONNECT request');
+  checkHost(head);
   if (
     valuesOf(head, 'transfer-encoding').length > 0 ||
     valuesOf(head, 'content-length').some((value) => value !== '0')
@@ -84,15 +101,6 @@ export function connectTarget(head: Head): Target {
     throw new ProxyError('BAD_REQUEST', 'CONNECT has no body');
   }
   return parseAuthority(head.target);
-}
-
-function notConnect({ target }: Head): ProxyError {
-  return /^[a-z][a-z0-9+.-]*:\/\//i.test(target)
-    ? new ProxyError(
-        'METHOD_NOT_SUPPORTED',
-        'forwarding of plain HTTP requests is not supported, use CONNECT',
-      )
-    : new ProxyError('BAD_REQUEST', 'this is a proxy, not a web server');
 }
 
 /** Basic credentials of a head; undefined when there are none that can be read. */
@@ -105,31 +113,71 @@ export function basicCredentials(head: Head): Credentials | undefined {
   return colon === -1 ? undefined : { name: text.slice(0, colon), password: text.slice(colon + 1) };
 }
 
+/** What a client is told in `Proxy-Status` about the way its bytes took. @param moved Its session has a new egress. */
+export function proxyStatus(bound: Endpoint, moved: boolean): string {
+  return `gyre; egress="${bound.address}"${moved ? '; session=moved' : ''}`;
+}
+
 /** The answer to a CONNECT whose tunnel stands. Clients count on status 200, no length, and nothing behind the head. */
 export function granted(bound: Endpoint, moved = false): Buffer {
   return Buffer.from(
-    `HTTP/1.1 200 Connection established\r\nProxy-Status: gyre; egress="${bound.address}"${moved ? '; session=moved' : ''}\r\n\r\n`,
+    `HTTP/1.1 200 Connection established\r\nProxy-Status: ${proxyStatus(bound, moved)}\r\n\r\n`,
     'latin1',
   );
 }
 
+/** The answer to a request that failed, in its parts. */
+export interface Refusal {
+  readonly status: number;
+  readonly reason: string;
+  /** Names and values in turn. */
+  readonly fields: string[];
+  readonly body: string;
+}
+
+/** What a 405 lists: RFC 9110 §15.5.6 wants it to. */
+const ALLOW = 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS, CONNECT';
+
+/** Where nobody knows better; seconds. */
+const RETRY_AFTER_S: Readonly<Record<number, number>> = { 429: 1, 503: 5 };
+
 /**
- * The answer to a request that failed. The reason stands in the reason phrase too, since for CONNECT many clients show
- * nothing else.
- * @param keepAlive Only for a 407 whose retry may come on this connection.
+ * The reason stands in the reason phrase too, since for CONNECT many clients show nothing else.
+ * @param keepAlive The next request may come on this connection.
+ * @param status In place of the one the failure's table has.
  */
-export function refused(error: ProxyError, keepAlive = false): Buffer {
-  const { http, proxyStatus, blame } = error.failure;
+export function refusal(error: ProxyError, keepAlive: boolean, status: number = error.failure.http): Refusal {
+  const { proxyStatus: type, blame } = error.failure;
   const body = `${error.message}\n`;
-  const lines = [
-    `HTTP/1.1 ${http} ${error.message}`,
-    `Proxy-Status: gyre; error=${proxyStatus}; details="${error.message.replaceAll(/["\\]/g, '')}"`,
-    'Content-Type: text/plain',
-    `Content-Length: ${Buffer.byteLength(body)}`,
-    'Cache-Control: no-store',
+  const fields = [
+    'Proxy-Status',
+    `gyre; error=${type}; details="${error.message.replaceAll(/["\\]/g, '')}"`,
+    'Content-Type',
+    'text/plain',
+    'Content-Length',
+    String(Buffer.byteLength(body)),
+    'Cache-Control',
+    'no-store',
   ];
-  if (http === 407) lines.push('Proxy-Authenticate: Basic realm="gyre", charset="UTF-8"');
-  if (http === 503 && blame !== 'client') lines.push('Retry-After: 5');
-  lines.push(keepAlive ? 'Connection: keep-alive' : 'Connection: close');
-  return Buffer.from(`${lines.join('\r\n')}\r\n\r\n${body}`, 'latin1');
+  if (status === 405) fields.push('Allow', ALLOW);
+  if (status === 407) fields.push('Proxy-Authenticate', 'Basic realm="gyre", charset="UTF-8"');
+  const retryAfter = error.retryAfterS ?? RETRY_AFTER_S[status];
+  if (retryAfter !== undefined && (blame !== 'client' || status === 429))
+    fields.push('Retry-After', String(Math.ceil(retryAfter)));
+  fields.push('Connection', keepAlive ? 'keep-alive' : 'close');
+  return { status, reason: error.message, fields, body };
+}
+
+/** {@link refusal} as bytes. @param method `HEAD` is answered without a body. */
+export function refused(error: ProxyError, keepAlive = false, status?: number, method?: string): Buffer {
+  const { status: code, reason, fields, body } = refusal(error, keepAlive, status);
+  const head = headText(`HTTP/1.1 ${code} ${reason}`, fields);
+  return Buffer.from(method === 'HEAD' ? head : head + body, 'latin1');
+}
+
+/** A head as text, with its empty line. @param fields Names and values in turn. */
+export function headText(firstLine: string, fields: readonly string[]): string {
+  let text = `${firstLine}\r\n`;
+  for (let i = 0; i + 1 < fields.length; i += 2) text += `${fields[i]}: ${fields[i + 1]}\r\n`;
+  return `${text}\r\n`;
 }

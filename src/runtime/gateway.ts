@@ -9,11 +9,17 @@ import { sessionMemory, Sessions, type SessionMemory } from '../egress/sessions/
 import { probe, StartError } from '../listener.ts';
 import { countersMemory, readStats, type Stats as ConnectionStats } from '../ops/counters.ts';
 import { startEcho, type Echo } from '../ops/echo.ts';
+import { Certificates } from './certificates.ts';
 import type { Config } from './config.ts';
+import type { Account } from '../policy/users/account.ts';
+import { limitMemory, type LimitMemory } from '../policy/limits/memory.ts';
 import { Lanes, type LanePlan } from './lanes.ts';
 import { Membership, type EgressStatus } from './membership.ts';
 import { openOutputs, type Outputs } from './outputs.ts';
+import { OverloadWatch, overloadMemory } from './overload.ts';
+import { QuotaFile } from './quota-file.ts';
 import { SessionFile } from './session-file.ts';
+import { UsersFile } from './users-file.ts';
 
 export { StartError } from '../listener.ts';
 export type { EgressStatus } from './membership.ts';
@@ -75,9 +81,14 @@ class RunningGateway implements Gateway {
   readonly #counters: SharedArrayBuffer;
   readonly #membership: Membership;
   readonly #lanes: Lanes;
+  readonly #certificates: Certificates;
+  readonly #usersFile: UsersFile | undefined;
+  readonly #limits: LimitMemory;
+  readonly #overload: OverloadWatch;
   readonly #ports = readPortRange();
   readonly #sessions: SessionMemory = sessionMemory();
   #sessionFile: SessionFile | undefined = undefined;
+  #quotaFile: QuotaFile | undefined = undefined;
   #echo: Echo | undefined = undefined;
   #endpoints: readonly Endpoint[] = [];
   #closed: Promise<void> | undefined = undefined;
@@ -85,21 +96,35 @@ class RunningGateway implements Gateway {
   constructor(config: Config, outputs: Outputs, adoptHandles: boolean) {
     this.#config = config;
     this.#outputs = outputs;
+    this.#limits = limitMemory(config.limits);
     this.#counters = countersMemory(Math.max(1, config.workers));
-    this.#membership = new Membership(config.health, outputs.log, (snapshot) =>
-      this.#lanes.replace(snapshot),
+    this.#membership = new Membership(config.health, outputs.log, (snapshots) =>
+      this.#lanes.update({ snapshots }),
     );
     const plan: LanePlan = {
       config,
       memory: rotatorMemory(),
       table: this.#membership.memory,
       sessions: this.#sessions,
+      limits: this.#limits,
+      overload: overloadMemory(),
       ports: config.ports === 'own' ? this.#ports : undefined,
       counters: this.#counters,
       accessFormat: outputs.accessFormat,
       adoptHandles,
     };
     this.#lanes = new Lanes(plan, outputs, this.#membership);
+    this.#certificates = new Certificates(config.listen, outputs.log, (certificates) =>
+      this.#lanes.update({ certificates }),
+    );
+    const { usersFile } = config;
+    this.#usersFile =
+      usersFile === undefined
+        ? undefined
+        : new UsersFile(usersFile, outputs.log, (users) =>
+            this.#lanes.update({ accounts: this.#all(users) }),
+          );
+    this.#overload = new OverloadWatch(plan.overload, config.overload, outputs.log);
   }
 
   async start(): Promise<void> {
@@ -107,13 +132,35 @@ class RunningGateway implements Gateway {
     if (sessions.file !== undefined) {
       this.#sessionFile = new SessionFile(sessions.file, new Sessions(this.#sessions), this.#outputs.log);
     }
+    const { quotaFile } = this.#config.limits;
+    if (quotaFile !== undefined) this.#quotaFile = new QuotaFile(quotaFile, this.#limits, this.#outputs.log);
     for (const [name, expression] of [[DEFAULT_POOL, pool] as const, ...Object.entries(pools)]) {
       await this.#readPool(name, expression);
     }
-    for (const address of echo === undefined ? listen : [...listen, echo]) await probe(address);
-    this.#endpoints = await this.#lanes.open(this.#membership.snapshots());
+    const certificates = await this.#certificates.load();
+    const fromFile = (await this.#usersFile?.load()) ?? [];
+    for (const { at } of echo === undefined ? listen : [...listen, { at: echo }]) {
+      if ('port' in at) await probe(at);
+    }
+    const snapshots = this.#membership.snapshots();
+    this.#endpoints = await this.#lanes.open({ snapshots, certificates, accounts: this.#all(fromFile) });
+    this.#certificates.start();
+    this.#usersFile?.start();
+    this.#overload.start();
     this.#membership.start();
     if (echo !== undefined) this.#echo = await startEcho(echo);
+  }
+
+  /** @throws StartError for a name that both have. */
+  #all(fromFile: readonly Account[]): readonly Account[] {
+    const { users } = this.#config;
+    const names = new Set(users.map(({ name }) => name));
+    const twice = fromFile.find(({ name }) => names.has(name));
+    if (twice === undefined) return [...users, ...fromFile];
+    throw new StartError(
+      `the user ${JSON.stringify(twice.name)} is in the configuration and in ${this.#config.usersFile}`,
+      'leave one of the two out',
+    );
   }
 
   async #readPool(name: string, expression: readonly string[]): Promise<void> {
@@ -154,7 +201,7 @@ class RunningGateway implements Gateway {
 
   async replacePool(expression: readonly string[], name: string = DEFAULT_POOL): Promise<PoolSummary> {
     await this.#membership.read(name, expression);
-    this.#lanes.replace(this.#membership.snapshots());
+    this.#lanes.update({ snapshots: this.#membership.snapshots() });
     const addresses = this.#membership.addresses(name);
     this.#outputs.log.info('pool replaced', { pool: name, addresses: String(addresses) });
     return { addresses };
@@ -166,9 +213,13 @@ class RunningGateway implements Gateway {
 
   async #close(drainMs: number): Promise<void> {
     this.#membership.stop();
+    this.#certificates.stop();
+    this.#usersFile?.stop();
+    this.#overload.stop();
     await this.#lanes.close(drainMs);
     await this.#echo?.close();
     this.#sessionFile?.close();
+    this.#quotaFile?.close();
     await this.#outputs.close();
   }
 

@@ -1,8 +1,9 @@
 /** All lanes of a gateway, and their replacement when a thread dies. */
 import type { Endpoint } from '../connection.ts';
 import { ledgerMemory } from '../egress/pool/table.ts';
-import type { ListenAddress } from '../listener.ts';
-import { openLane, type Lane, type LaneOptions, type LaneOutput, type Snapshots } from './lane.ts';
+import { limitLedger, writeOff } from '../policy/limits/places.ts';
+import type { ListenerConfig } from '../listener.ts';
+import { openLane, type Lane, type LaneOptions, type LaneOutput, type LaneState } from './lane.ts';
 import type { Membership } from './membership.ts';
 import type { Outputs } from './outputs.ts';
 import { spawnLane } from './worker-lane.ts';
@@ -13,13 +14,17 @@ const RESPAWN_MS = { first: 100, last: 10_000 } as const;
 const LONG_LIFE_MS = 60_000;
 
 /** What all lanes have in common. */
-export type LanePlan = Omit<LaneOptions, 'index' | 'listen' | 'reusePort' | 'snapshots' | 'ledger'>;
+export type LanePlan = Omit<
+  LaneOptions,
+  'index' | 'listen' | 'reusePort' | 'state' | 'ledger' | 'limitLedger'
+>;
 
 interface Place {
   lane: Lane | undefined;
   openedAt: number;
   respawnMs: number;
   readonly ledger: SharedArrayBuffer;
+  readonly limitLedger: SharedArrayBuffer;
 }
 
 export class Lanes {
@@ -27,8 +32,8 @@ export class Lanes {
   readonly #outputs: Outputs;
   readonly #membership: Membership;
   readonly #places: Place[];
-  #snapshots: Snapshots | undefined = undefined;
-  #listen: readonly ListenAddress[];
+  #state: LaneState | undefined = undefined;
+  #listen: readonly ListenerConfig[];
   #closing = false;
 
   constructor(plan: LanePlan, outputs: Outputs, membership: Membership) {
@@ -41,6 +46,7 @@ export class Lanes {
       openedAt: 0,
       respawnMs: RESPAWN_MS.first,
       ledger: ledgerMemory(),
+      limitLedger: limitLedger(plan.limits),
     }));
   }
 
@@ -48,18 +54,22 @@ export class Lanes {
    * @returns Where they listen.
    * @throws StartError
    */
-  async open(snapshots: Snapshots): Promise<readonly Endpoint[]> {
-    this.#snapshots = snapshots;
+  async open(state: LaneState): Promise<readonly Endpoint[]> {
+    this.#state = state;
     const { endpoints } = await this.#open(0);
     // The other threads join on the very ports the first one got.
-    this.#listen = endpoints.map(({ address, port }) => ({ host: address, port }));
+    this.#listen = this.#listen.map((listener, i) => {
+      const { address, port } = endpoints[i]!;
+      return 'path' in listener.at ? listener : { ...listener, at: { host: address, port } };
+    });
     await Promise.all(this.#places.slice(1).map((_, i) => this.#open(i + 1)));
     return endpoints;
   }
 
-  replace(snapshots: Snapshots): void {
-    this.#snapshots = snapshots;
-    for (const { lane } of this.#places) lane?.replace(snapshots);
+  update(changes: Partial<LaneState>): void {
+    if (this.#state === undefined) return;
+    this.#state = { ...this.#state, ...changes };
+    for (const { lane } of this.#places) lane?.update(changes);
   }
 
   async close(drainMs: number): Promise<void> {
@@ -69,15 +79,22 @@ export class Lanes {
 
   async #open(index: number): Promise<Lane> {
     const place = this.#places[index]!;
-    const { ledger } = place;
-    const snapshots = this.#snapshots!;
-    const reusePort = this.#places.length > 1;
-    const options: LaneOptions = { ...this.#plan, index, listen: this.#listen, reusePort, snapshots, ledger };
+    const { ledger, limitLedger } = place;
+    const state = this.#state!;
+    const options: LaneOptions = {
+      ...this.#plan,
+      index,
+      listen: this.#listen,
+      reusePort: this.#places.length > 1,
+      state,
+      ledger,
+      limitLedger,
+    };
     const lane = await (this.#plan.config.workers === 0
       ? openLane(options, this.#output)
       : spawnLane(options, this.#output, (error) => this.#lost(index, error)));
     // What happened while the thread started.
-    if (snapshots !== this.#snapshots) lane.replace(this.#snapshots!);
+    if (state !== this.#state) lane.update(this.#state!);
     if (this.#closing) void lane.close(0);
     place.lane = lane;
     place.openedAt = performance.now();
@@ -106,8 +123,17 @@ export class Lanes {
     });
     place.lane = undefined;
     this.#membership.writeOff(place.ledger);
+    this.#writeOffLimits();
     setTimeout(() => void this.#respawn(index), place.respawnMs);
     place.respawnMs = Math.min(2 * place.respawnMs, RESPAWN_MS.last);
+  }
+
+  /** In any order: one that died inside a change has to be settled before the others can be. */
+  #writeOffLimits(): void {
+    const dead = this.#places.filter(({ lane }) => lane === undefined);
+    for (let round = 0; round < dead.length; round++) {
+      for (const { limitLedger } of dead) writeOff(this.#plan.limits, limitLedger);
+    }
   }
 
   async #respawn(index: number): Promise<void> {

@@ -35,7 +35,7 @@ export async function spawnLane(
   state = 'serving';
   return {
     endpoints: ready.endpoints,
-    replace: (snapshots) => tell({ type: 'replace', snapshots }),
+    update: (changes) => tell({ type: 'update', changes }),
     close(drainMs) {
       state = 'closing';
       tell({ type: 'close', drainMs });

@@ -3,11 +3,11 @@ import { parentPort, workerData } from 'node:worker_threads';
 import type { Endpoint } from '../connection.ts';
 import type { FailureCode } from '../errors.ts';
 import { StartError } from '../listener.ts';
-import { openLane, type LaneOptions, type Snapshots } from './lane.ts';
+import { openLane, type LaneOptions, type LaneState } from './lane.ts';
 
 /** What the main thread says. */
 export type ToWorker =
-  | { readonly type: 'replace'; readonly snapshots: Snapshots }
+  | { readonly type: 'update'; readonly changes: Partial<LaneState> }
   | { readonly type: 'close'; readonly drainMs: number };
 
 /** What a worker says. */
@@ -35,7 +35,7 @@ try {
     ejected: (slot, code) => say({ type: 'egress-ejected', slot, code }),
   });
   port.on('message', (message: ToWorker) => {
-    if (message.type === 'replace') lane.replace(message.snapshots);
+    if (message.type === 'update') lane.update(message.changes);
     else void lane.close(message.drainMs).then(() => process.exit());
   });
   say({ type: 'ready', endpoints: lane.endpoints });

@@ -1,28 +1,20 @@
-/** curl: every proxy scheme, with and without credentials, and what its user reads when it is refused. */
+/** curl's tunnels: CONNECT and SOCKS5, with and without credentials, and what its user reads when it is refused. */
 import assert from 'node:assert/strict';
-import { runProgram, type Outcome } from '../support/program.ts';
-import {
-  assertPool,
-  assertThreeTurns,
-  callerIn,
-  LOGIN,
-  setStage,
-  USER,
-  type Props,
-} from '../support/program-stage.ts';
+import { connectionsOf, curl, curlThreeTurns } from '../support/program-curl.ts';
+import { assertPool, callerIn, LOGIN, setStage, USER } from '../support/program-stage.ts';
 
 const declare = setStage('curl');
 
 declare('http:// proxy, https target', ['curl'], async (props) => {
-  await threeTurns(props, ['-x', `http://${props.open.address}`], props.https.origin);
+  await curlThreeTurns(props, ['-x', `http://${props.open.address}`], props.https.origin);
 });
 
 declare('http:// proxy with -p, http target', ['curl'], async (props) => {
-  await threeTurns(props, ['-p', '-x', `http://${props.open.address}`], props.http.origin);
+  await curlThreeTurns(props, ['-p', '-x', `http://${props.open.address}`], props.http.origin);
 });
 
 declare('http:// proxy with credentials', ['curl'], async (props) => {
-  await threeTurns(props, ['-x', `http://${LOGIN}@${props.guarded.address}`], props.https.origin);
+  await curlThreeTurns(props, ['-x', `http://${LOGIN}@${props.guarded.address}`], props.https.origin);
 });
 
 declare(
@@ -33,11 +25,7 @@ declare(
     const outcome = await curl(props, [...proxy, `${props.https.origin}/any`]);
     assert.equal(outcome.code, 0, outcome.stderr);
     assert.match(outcome.stderr, /< HTTP\/1\.1 407 Proxy Authentication Required[^]*< HTTP\/1\.1 200 /);
-    assert.equal(
-      outcome.stderr.match(/^\* Connected to 127\.0\.0\.1 /gm)?.length,
-      1,
-      'one connection to the proxy',
-    );
+    assert.equal(connectionsOf(outcome), 1, 'one connection to the proxy');
     const caller = callerIn(outcome.stdout, '/any');
     assertPool([caller]);
     assert(
@@ -58,16 +46,20 @@ declare('http:// proxy with a wrong password: 407, and curl says so', ['curl'], 
 
 for (const scheme of ['socks5', 'socks5h']) {
   declare(`${scheme}:// proxy, https target`, ['curl'], async (props) => {
-    await threeTurns(props, ['-x', `${scheme}://${props.open.address}`], props.https.origin);
+    await curlThreeTurns(props, ['-x', `${scheme}://${props.open.address}`], props.https.origin);
   });
 
   declare(`${scheme}:// proxy with credentials, http target`, ['curl'], async (props) => {
-    await threeTurns(props, ['-x', `${scheme}://${LOGIN}@${props.guarded.address}`], props.http.origin);
+    await curlThreeTurns(props, ['-x', `${scheme}://${LOGIN}@${props.guarded.address}`], props.http.origin);
   });
 }
 
 declare('socks5h:// proxy: the gateway resolves the name', ['curl'], async (props) => {
-  await threeTurns(props, ['-x', `socks5h://${props.open.address}`], `https://localhost:${props.https.port}`);
+  await curlThreeTurns(
+    props,
+    ['-x', `socks5h://${props.open.address}`],
+    `https://localhost:${props.https.port}`,
+  );
 });
 
 declare('socks5:// proxy with a wrong password is refused', ['curl'], async (props) => {
@@ -101,18 +93,10 @@ declare('an IPv6 target with an IPv4 pool is refused by name: SOCKS5 REP 08', ['
 declare('a body goes up and comes back unchanged', ['curl'], async (props) => {
   const body = 'A line of some length, many times over.\n'.repeat(20_000);
   for (const proxy of [`http://${props.open.address}`, `socks5h://${props.open.address}`]) {
-    const outcome = await curl(props, ['-x', proxy, '--data-binary', '@-', props.https.origin], body);
+    const outcome = await curl(props, ['-x', proxy, '--data-binary', '@-', props.https.origin], {
+      input: body,
+    });
     assert.equal(outcome.code, 0, outcome.stderr);
     assert(outcome.stdout === body, 'the body came back changed');
   }
 });
-
-function threeTurns(props: Props, proxy: readonly string[], origin: string): Promise<void> {
-  return assertThreeTurns((path) => curl(props, [...proxy, origin + path]));
-}
-
-function curl(props: Props, args: readonly string[], input?: string): Promise<Outcome> {
-  // -q first: no personal curlrc.
-  const fixed = ['-q', '-sS', '--max-time', '15', '--cacert', props.certificate.caFile];
-  return runProgram('curl', [...fixed, ...args], input === undefined ? {} : { input });
-}

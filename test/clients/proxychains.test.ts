@@ -30,6 +30,23 @@ declare('socks5 with proxy_dns: the name reaches the gateway', NEEDS, async (pro
   await assertThreeTurns((path) => curlUnder(props, file, `https://localhost:${props.https.port}${path}`));
 });
 
+declare('socks4', NEEDS, async (props) => {
+  const file = await configure(props, 'socks4', `127.0.0.1 ${props.open.port}`);
+  await assertThreeTurns((path) => curlUnder(props, file, props.https.origin + path));
+});
+
+declare('socks4 with proxy_dns and a user id: the name reaches the gateway', NEEDS, async (props) => {
+  const file = await configure(props, 'socks4', `127.0.0.1 ${props.open.port} somebody`, 'proxy_dns');
+  await assertThreeTurns((path) => curlUnder(props, file, `https://localhost:${props.https.port}${path}`));
+});
+
+declare('socks4 where users are required: no connection at all', NEEDS, async (props) => {
+  const file = await configure(props, 'socks4', `127.0.0.1 ${props.guarded.port} ${USER}`);
+  const outcome = await curlUnder(props, file, props.https.origin);
+  assert.notEqual(outcome.code, 0);
+  assert.deepEqual(props.https.takeVisits(), []);
+});
+
 declare('http', NEEDS, async (props) => {
   const file = await configure(props, 'http', `127.0.0.1 ${props.open.port}`);
   await assertThreeTurns((path) => curlUnder(props, file, props.http.origin + path));

@@ -15,6 +15,14 @@ declare('nc -X 5', [...SSH, 'nc'], async (props) => {
   await threeLogins(props, `nc -X 5 -x ${props.open.address} %h %p`);
 });
 
+declare('nc -X 4', [...SSH, 'nc'], async (props) => {
+  await threeLogins(props, `nc -X 4 -x ${props.open.address} %h %p`);
+});
+
+declare('ncat --proxy-type socks4', [...SSH, 'ncat'], async (props) => {
+  await threeLogins(props, `ncat --proxy ${props.open.address} --proxy-type socks4 %h %p`);
+});
+
 declare('nc -X connect', [...SSH, 'nc'], async (props) => {
   await threeLogins(props, `nc -X connect -x ${props.open.address} %h %p`);
 });

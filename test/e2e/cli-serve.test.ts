@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer as createTlsServer } from 'node:https';
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -55,13 +55,25 @@ class Serving implements AsyncDisposable {
       this.stdout += text;
       this.#look();
     });
-    this.child.stderr!.setEncoding('utf8').on('data', (text: string) => (this.stderr += text));
+    this.child.stderr!.setEncoding('utf8').on('data', (text: string) => {
+      this.stderr += text;
+      this.#look();
+    });
   }
 
   /** What standard output says, as soon as it does. */
-  async says(pattern: RegExp): Promise<RegExpExecArray> {
+  says(pattern: RegExp): Promise<RegExpExecArray> {
+    return this.#until(() => pattern.exec(this.stdout));
+  }
+
+  /** What standard error says. */
+  complains(pattern: RegExp): Promise<RegExpExecArray> {
+    return this.#until(() => pattern.exec(this.stderr));
+  }
+
+  async #until(look: () => RegExpExecArray | null): Promise<RegExpExecArray> {
     for (;;) {
-      const match = pattern.exec(this.stdout);
+      const match = look();
       if (match !== null) return match;
       const { exitCode, signalCode } = this.child;
       if (exitCode !== null || signalCode !== null) {
@@ -116,7 +128,7 @@ suite('gyre serve', () => {
     const port = await serving.port();
     assert.match(
       serving.stdout,
-      /^gyre ready on 127\.0\.0\.1:\d+ \(socks5, http connect\), 4 egress addresses, 1 worker\n/,
+      /^gyre ready on 127\.0\.0\.1:\d+ \(socks5, socks4, http\), 4 egress addresses, 1 worker\n/,
     );
     const [, command] = await serving.says(/^ {2}(for i in 1 2 3; do curl .*; done)\n/m);
     assert.match(command!, new RegExp(`-x socks5h://127\\.0\\.0\\.1:${port} http://127\\.0\\.0\\.1:\\d+;`));
@@ -147,6 +159,40 @@ suite('gyre serve', () => {
     serving.child.kill('SIGINT');
     assert.equal(await serving.ended, 0);
     assert.ok(!serving.stderr.includes('s3cret'));
+  });
+
+  test('--prove goes through TLS when there is nothing else, and says why when it cannot', async () => {
+    assert.equal((await gyre(['cert', '--out', folder])).code, 0);
+    const [cert, key] = [join(folder, 'cert.pem'), join(folder, 'key.pem')];
+    const options = [
+      ...POOL.filter((word) => !/^(?:--listen|127\.0\.0\.1:0)$/.test(word)),
+      '--allow-private',
+    ];
+    const echo = ['--echo', '127.0.0.1:0', '--prove', '2'];
+    const flags = ['--listen', 'tls://127.0.0.1:0', '--tls-cert', cert, '--tls-key', key];
+    await using secure = new Serving([...options, ...flags, ...echo]);
+    await secure.says(/^2 requests left from 2 addresses$/m);
+    assert.match(secure.stdout, /^gyre ready on tls:\/\/127\.0\.0\.1:\d+ \(socks5, socks4, http\), /);
+    assert.match(secure.stdout, /curl -s --proxy-insecure -x https:\/\/127\.0\.0\.1:\d+ http:/);
+
+    const file = join(folder, 'locked.yaml');
+    writeFileSync(
+      file,
+      `listen: [{address: 'tls://127.0.0.1:0', clientCa: ${cert}}, {address: 0, proxyProtocol: 10.0.0.0/8}]\ntls: {cert: ${cert}, key: ${key}}\n`,
+    );
+    await using locked = new Serving([...options, '--config', file, ...echo]);
+    const [, withTls, withHeader] = await locked.says(
+      /^gyre ready on tls:\/\/127\.0\.0\.1:(\d+) and 127\.0\.0\.1:(\d+) /,
+    );
+    await locked.complains(/--prove finds no listener it could use: each asks for a PROXY header/);
+    for (const [listen, shown] of [
+      [`{address: 'tls://${withTls}', clientCa: ${cert}}`, `tls://127.0.0.1:${withTls}`],
+      [`{address: ${withHeader}, proxyProtocol: 10.0.0.0/8}`, `127.0.0.1:${withHeader}`],
+    ]) {
+      writeFileSync(file, `listen: ${listen}\n`);
+      const { stdout, stderr } = await gyre(['healthcheck', '--config', file]);
+      assert.equal(stdout, `ok: ${shown} accepts connections\n`, stderr);
+    }
   });
 
   test('the environment alone is enough', async () => {

@@ -164,6 +164,8 @@ test('a client that is not on the allowlist is refused', async () => {
   await using proxy = await gateway({ clients: { allow: ['192.0.2.0/24'] } });
   using client = await Peer.connect(proxy.endpoints[0]!.port);
   client.text('CONNECT example.com:443 HTTP/1.1\r\nHost: x\r\n\r\n');
+  const { status, reason } = await client.readHttp();
+  assert.deepEqual([status, reason], [403, 'this client address is not allowed']);
   assert.equal((await client.rest()).length, 0);
   await eventually('it is counted', () => proxy.stats().failures.CLIENT_DENIED === 1);
 });

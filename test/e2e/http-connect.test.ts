@@ -115,13 +115,6 @@ test('each failure has its status, its reason in the reason phrase, and a Proxy-
     ],
     [
       proxy,
-      'GET http://example.com/ HTTP/1.1\r\nHost: example.com\r\n\r\n',
-      501,
-      'forwarding of plain HTTP requests is not supported, use CONNECT',
-      'http_request_denied',
-    ],
-    [
-      proxy,
       'GET / HTTP/1.1\r\nHost: x\r\n\r\n',
       400,
       'this is a proxy, not a web server',

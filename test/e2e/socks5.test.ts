@@ -196,7 +196,7 @@ test('A1, A6, B9: silence at any stage is cut at the deadline, with no answer', 
 
 test('A12–A14: what is no protocol is closed without an answer and counted', async () => {
   await using proxy = await gateway();
-  const firsts = ['00', '01 02 6d65 02 6d65', '04 01 00 50', '16 03 01', '20', '7f', '80', 'ff'];
+  const firsts = ['00', '01 02 6d65 02 6d65', '16 03 01', '20', '7f', '80', 'ff'];
   for (const bytes of firsts) {
     using client = await Peer.connect(proxy.endpoints[0]!.port);
     client.write(bytes);

@@ -6,7 +6,10 @@ import { fileURLToPath } from 'node:url';
 import { cleanEnvironment } from './program.ts';
 
 export interface GyreProcess extends AsyncDisposable {
+  /** Of the first listener. */
   readonly port: number;
+  /** Of every listener, in the order of the configuration. */
+  readonly ports: readonly number[];
   /** `127.0.0.1:PORT`, as most clients want it. */
   readonly address: string;
   /** The line that says everything listens. */
@@ -39,9 +42,11 @@ export async function startGyre(args: readonly string[], options: GyreOptions = 
   child.stderr.setEncoding('utf8').on('data', (chunk: string) => (log += chunk));
   try {
     const ready = await readyLine(child);
-    const port = Number(/:(\d+)/.exec(ready)?.[1]);
+    const ports = Array.from(ready.matchAll(/:(\d+)(?=[, ])/g), ([, digits]) => Number(digits));
+    const port = ports[0]!;
     return {
       port,
+      ports,
       address: `127.0.0.1:${port}`,
       ready,
       log: () => log,

@@ -2,7 +2,7 @@
  * The stage of one file of client cases: two real gateways (one open, one that wants a password), a target with and one
  * without TLS, and a scratch folder; all gone when the file ends.
  */
-import { mkdtempDisposable } from 'node:fs/promises';
+import { mkdtempDisposable, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, type TestContext } from 'node:test';
@@ -31,29 +31,38 @@ export interface Props {
   readonly guarded: GyreProcess;
 }
 
+/** Files a listener of the configuration may name. */
+export interface StageFiles {
+  readonly scratch: string;
+  /** PEM files of a certificate that the stage's authority signed, and of the authority. */
+  readonly cert: string;
+  readonly key: string;
+  readonly ca: string;
+}
+
+/** An entry of `listen`, as it stands in a configuration file. */
+export type ListenEntry = Readonly<Record<string, string>>;
+
+export interface StageOptions {
+  /** What both gateways listen on; {@link GyreProcess.ports} are in this order. @default one plain port */
+  readonly listen?: (files: StageFiles, gateway: 'open' | 'guarded') => readonly ListenEntry[];
+}
+
 export type Case = (props: Props, context: TestContext) => Promise<void> | void;
 
 /** Declares one case. A program of `needs` that is not installed skips it; where CI is set, it fails it. */
 export type DeclareCase = (name: string, needs: readonly string[], body: Case) => void;
 
 const LOG_LAG_MS = 500;
-const ARGS = [
-  '--listen',
-  '127.0.0.1:0',
-  '--pool',
-  '127.0.0.2-127.0.0.9',
-  '--allow-private',
-  '--workers',
-  '2',
-];
+const ARGS = ['--pool', '127.0.0.2-127.0.0.9', '--allow-private', '--workers', '2'];
 
 /** Sets the stage for the calling test file; call it once, then declare its cases with what it returns. */
-export function setStage(program: string): DeclareCase {
+export function setStage(program: string, options: StageOptions = {}): DeclareCase {
   let props: Props | undefined;
   const leaving = new AsyncDisposableStack();
   before(async () => {
     if (missing(['openssl']).length > 0) return;
-    props = await raise(leaving);
+    props = await raise(leaving, options);
   });
   after(() => leaving.disposeAsync());
   return (name, needs, body) =>
@@ -100,17 +109,32 @@ export async function assertThreeTurns(ask: (path: string) => Promise<Outcome>):
 }
 
 /** Starts everything; what was started is put on `leaving` at once, so that a failure half-way leaves nothing behind. */
-async function raise(leaving: AsyncDisposableStack): Promise<Props> {
+async function raise(leaving: AsyncDisposableStack, { listen = onePort }: StageOptions): Promise<Props> {
   const { path: scratch } = leaving.use(await mkdtempDisposable(join(tmpdir(), 'gyre-clients-')));
   const certificate = await makeCertificate(scratch);
+  const start = async (gateway: 'open' | 'guarded', ...flags: string[]): Promise<GyreProcess> => {
+    const file = join(scratch, `${gateway}.yaml`);
+    // JSON is YAML.
+    await writeFile(file, JSON.stringify({ listen: listen(stageFiles(scratch, certificate), gateway) }));
+    return leaving.use(await startGyre(['--config', file, ...ARGS, ...flags]));
+  };
   return {
     scratch,
     certificate,
     http: leaving.use(await startTarget()),
     https: leaving.use(await startTarget({ certificate })),
-    open: leaving.use(await startGyre(ARGS)),
-    guarded: leaving.use(await startGyre([...ARGS, '--user', LOGIN])),
+    open: await start('open'),
+    guarded: await start('guarded', '--user', LOGIN),
   };
+}
+
+function onePort(): ListenEntry[] {
+  return [{ address: '127.0.0.1:0' }];
+}
+
+/** What a `tls://` listener names. */
+export function stageFiles(scratch: string, { caFile }: Certificate): StageFiles {
+  return { scratch, cert: join(scratch, 'target.pem'), key: join(scratch, 'target.key'), ca: caFile };
 }
 
 async function showingLogs(props: Props, context: TestContext, body: Case): Promise<void> {

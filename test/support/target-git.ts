@@ -15,7 +15,15 @@ export interface Repository {
   readonly content: string;
 }
 
-const IDENTITY = ['-c', 'user.name=Test', '-c', 'user.email=test@localhost', '-c', 'commit.gpgsign=false'];
+/** For git: commits of nobody in particular. */
+export const IDENTITY: readonly string[] = [
+  '-c',
+  'user.name=Test',
+  '-c',
+  'user.email=test@localhost',
+  '-c',
+  'commit.gpgsign=false',
+];
 
 /** Makes a repository with one commit in `folder`. */
 export async function makeRepository(folder: string): Promise<Repository> {
@@ -23,6 +31,7 @@ export async function makeRepository(folder: string): Promise<Repository> {
   const work = join(folder, 'repository.git');
   await git(folder, ['init', '--quiet', '--initial-branch=main', work]);
   await writeFile(join(work, 'numbers.txt'), content);
+  await git(work, ['config', 'http.receivepack', 'true']);
   await git(work, ['add', 'numbers.txt']);
   await git(work, [...IDENTITY, 'commit', '--quiet', '--message', 'Numbers']);
   const tip = (await git(work, ['rev-parse', 'HEAD'])).trim();

@@ -1,4 +1,5 @@
 /** An HTTP server to be reached through the proxy: it tells every caller which address it came from. */
+import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import http from 'node:http';
 import https from 'node:https';
@@ -10,7 +11,10 @@ export interface Visit {
   /** The caller's address: behind a proxy, the egress. */
   readonly address: string;
   readonly port: number;
+  readonly method: string;
   readonly url: string;
+  /** Names and values by turns, as they were sent. */
+  readonly rawHeaders: readonly string[];
 }
 
 export interface Target extends AsyncDisposable {
@@ -37,12 +41,15 @@ export async function startTarget(options: TargetOptions = {}): Promise<Target> 
   const { certificate, host = '127.0.0.1', handler = answer } = options;
   let visits: Visit[] = [];
   const listener: Handler = (request, response) => {
-    const { remoteAddress = '', remotePort = 0 } = request.socket;
-    visits.push({ address: remoteAddress, port: remotePort, url: request.url ?? '' });
+    visits.push(visitOf(request));
     handler(request, response);
   };
   const server =
     certificate === undefined ? http.createServer(listener) : https.createServer(certificate, listener);
+  server.on('checkContinue', (request, response) => {
+    if (request.url !== REFUSES_BODY) response.writeContinue();
+    listener(request, response);
+  });
   server.listen(0, host);
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;
@@ -64,14 +71,34 @@ export async function startTarget(options: TargetOptions = {}): Promise<Target> 
   };
 }
 
+/** @returns what a target notes of a request. */
+export function visitOf({ socket, method = '', url = '', rawHeaders }: http.IncomingMessage): Visit {
+  const { remoteAddress = '', remotePort = 0 } = socket;
+  return { address: remoteAddress, port: remotePort, method, url, rawHeaders };
+}
+
+/** A path whose body nobody may send: who asks first (`Expect: 100-continue`) hears 413 at once. */
+export const REFUSES_BODY = '/refuses-body';
+/** A path whose answer comes after a 103 with the link `</style.css>; rel=preload`. */
+export const HINTS_EARLY = '/hints-early';
+
 /**
- * `POST`: the request's body, back. `/page`: a web page with many resources. Anything else: one line with the caller's
- * address and the path, so that an answer proves both who asked and what was asked.
+ * `POST`: the request's body, back. `PUT`: a line with its digest as third word. `/page`: a web page with many resources.
+ * Anything else: one line with the caller's address and the path, so that an answer proves both who asked and what was
+ * asked.
  */
 export function answer(request: http.IncomingMessage, response: http.ServerResponse): void {
   const url = request.url ?? '/';
-  if (request.method === 'POST') {
+  if (url === REFUSES_BODY) {
+    response.writeHead(413, { connection: 'close' }).end();
+  } else if (request.method === 'POST') {
     request.pipe(response);
+  } else if (request.method === 'PUT') {
+    const digest = createHash('sha256');
+    request.on('data', (chunk: Buffer) => digest.update(chunk));
+    request.once('end', () =>
+      response.end(`${request.socket.remoteAddress} ${url} ${digest.digest('hex')}\n`),
+    );
   } else if (url === '/page') {
     response.setHeader('content-type', 'text/html').end(PAGE);
   } else if (url.startsWith('/image/')) {
@@ -81,6 +108,7 @@ export function answer(request: http.IncomingMessage, response: http.ServerRespo
       .setHeader('content-type', 'text/javascript')
       .end('document.scriptsRun = (document.scriptsRun ?? 0) + 1;');
   } else {
+    if (url === HINTS_EARLY) response.writeEarlyHints({ link: '</style.css>; rel=preload' });
     response.setHeader('content-type', 'text/plain').end(`${request.socket.remoteAddress} ${url}\n`);
   }
 }

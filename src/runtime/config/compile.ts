@@ -1,10 +1,11 @@
 /** A tree of options as written → the configuration the program runs on, or everything that is wrong with it. */
 import type { z } from 'zod';
 import type { Config } from '../config.ts';
-import { isTree, type Locate } from './layers.ts';
-import { ConfigError, didYouMean, quote, type Problem } from './problem.ts';
-import { crossCheck, type Finding as RuleFinding } from './rules.ts';
+import { isTree, valueAt, type Locate } from './layers.ts';
+import { ConfigError, didYouMean, quote, type Finding as RuleFinding, type Problem } from './problem.ts';
+import { crossCheck, remarks } from './rules.ts';
 import { options } from './schema.ts';
+import { complete, type Written } from './schema-listen.ts';
 
 interface Finding extends RuleFinding {
   /** The key is at fault, not its value. */
@@ -17,16 +18,35 @@ type Issue = z.core.$ZodIssue;
  * @param early What was found on the way here.
  * @throws {ConfigError} With the early problems and all others, those of a file in the order of its lines.
  */
-export function compile(tree: unknown, locate: Locate, early: readonly Problem[]): Config {
+export function compile(
+  tree: unknown,
+  locate: Locate,
+  early: readonly Problem[],
+): { readonly config: Config; readonly notes: readonly string[] } {
   const { parsed, findings } = parse(tree);
   findings.push(...crossCheck(parsed));
   const found = findings.map(({ path, aim, message, hint }) => ({ where: locate(path, aim), message, hint }));
   const problems = [...early, ...found].toSorted(byLine);
   if (problems.length > 0) throw new ConfigError(problems);
-  return freeze(parsed as Config);
+  const written = parsed as Written;
+  return { config: freeze(assemble(written)), notes: remarks(written, locate, Date.now()) };
 }
 
-function parse(tree: unknown): { readonly parsed: Partial<Config>; readonly findings: Finding[] } {
+/** What is said of one thing in several places comes together. */
+function assemble({ listen, tls, limits, ...rest }: Written): Config {
+  const ofUsers = rest.users.flatMap(({ name, limits: own }) => (own === undefined ? [] : [[name, own]]));
+  return {
+    ...rest,
+    listen: listen.map((listener) => complete(listener, tls)),
+    limits: {
+      ...limits,
+      perListener: listen.map((listener) => listener.limits ?? {}),
+      users: Object.fromEntries(ofUsers) as Config['limits']['users'],
+    },
+  };
+}
+
+function parse(tree: unknown): { readonly parsed: Partial<Written>; readonly findings: Finding[] } {
   if (!isTree(tree)) {
     const message = 'expected options such as pool: 192.0.2.10-192.0.2.19';
     return { parsed: {}, findings: [{ path: [], message }] };
@@ -99,30 +119,43 @@ function unknownKeys(
   return keys
     .filter((key) => !known.includes(key))
     .map((key) => {
-      const hint = didYouMean(key, known) ?? `known here: ${known.join(', ')}`;
-      return { path: [...path, key], aim: 'key', message: `unknown key ${quote(key)}`, hint };
+      const guess = didYouMean(key, known);
+      // Among users it may be a piece of a password with a comma in it, and what is no word is no slip of the pen.
+      const secret = guess === undefined && (path[0] === 'users' || !/^[\w-]{1,40}$/.test(key));
+      const message = secret ? 'unknown key' : `unknown key ${quote(key)}`;
+      return { path: [...path, key], aim: 'key', message, hint: guess ?? `known here: ${known.join(', ')}` };
     });
 }
 
-/** The keys that may stand at a path, as the schema knows them. */
-function siblings(path: readonly PropertyKey[]): string[] {
-  let schema: unknown = options[path[0] as keyof typeof options];
-  for (let depth = 0; depth < 8; depth++) {
-    const { shape, def } = schema as {
-      shape?: object;
-      def: { innerType?: unknown; in?: unknown; element?: unknown };
-    };
-    if (shape !== undefined) return Object.keys(shape);
-    schema = def.innerType ?? def.in ?? def.element;
-  }
-  return [];
+/** As much of a schema as it takes to walk through it. */
+interface Schema {
+  readonly shape?: Readonly<Record<string, Schema>>;
+  readonly def: {
+    readonly innerType?: Schema;
+    readonly in?: Schema;
+    readonly element?: Schema;
+    readonly valueType?: Schema;
+    readonly options?: readonly Schema[];
+  };
 }
 
-function valueAt(tree: unknown, path: readonly PropertyKey[]): unknown {
-  return path.reduce<unknown>(
-    (node, step) => (node as Record<PropertyKey, unknown> | undefined)?.[step],
-    tree,
-  );
+/** The keys that may stand at a path, as the schema knows them. */
+function siblings([first, ...path]: readonly PropertyKey[]): string[] {
+  let schemas = bare(options[first as keyof typeof options] as unknown as Schema);
+  for (const step of path) schemas = schemas.flatMap((schema) => below(schema, step)).flatMap(bare);
+  return schemas.flatMap(({ shape }) => Object.keys(shape ?? {}));
+}
+
+/** Without what is around it: defaults, transforms, and the choice between several. */
+function bare(schema: Schema): Schema[] {
+  const { innerType, in: input, options: choices } = schema.def;
+  const inner = choices ?? [innerType ?? input].filter((one) => one !== undefined);
+  return inner.length === 0 ? [schema] : inner.flatMap(bare);
+}
+
+function below({ shape, def: { element, valueType } }: Schema, step: PropertyKey): Schema[] {
+  const next = typeof step === 'number' ? element : (shape?.[String(step)] ?? valueType);
+  return next === undefined ? [] : [next];
 }
 
 function oneOf(words: readonly string[]): string {

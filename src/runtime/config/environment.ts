@@ -28,6 +28,8 @@ const asUsers: Read = (text) => [readUser(text)];
 export const VARIABLES: Readonly<Record<string, { readonly path: readonly string[]; readonly read: Read }>> =
   {
     GYRE_LISTEN: { path: ['listen'], read: asList },
+    GYRE_TLS_CERT: { path: ['tls', 'cert'], read: asText },
+    GYRE_TLS_KEY: { path: ['tls', 'key'], read: asText },
     // The pool expression parts itself at its commas: a URL may have some of its own.
     GYRE_POOL: { path: ['pool'], read: asText },
     GYRE_STRATEGY: { path: ['strategy'], read: asText },
@@ -35,6 +37,8 @@ export const VARIABLES: Readonly<Record<string, { readonly path: readonly string
     GYRE_CURSOR: { path: ['cursor'], read: asText },
     GYRE_WORKERS: { path: ['workers'], read: asNumber },
     GYRE_USER: { path: ['users'], read: asUsers },
+    GYRE_USERS_FILE: { path: ['usersFile'], read: asText },
+    GYRE_MAX_CONNECTIONS: { path: ['limits', 'all', 'connections'], read: asNumber },
     GYRE_ALLOW_PRIVATE: { path: ['targets', 'allowPrivate'], read: asFlag },
     GYRE_OPEN_RELAY: { path: ['openRelay'], read: asFlag },
     GYRE_LOG_LEVEL: { path: ['log', 'level'], read: asText },

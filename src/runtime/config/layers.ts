@@ -10,6 +10,8 @@ export interface Setting {
   readonly value: unknown;
   /** As the user knows it: `--log-level`, `GYRE_LOG_LEVEL`. */
   readonly where: string;
+  /** A list that comes before the items that are there, instead of replacing them. */
+  readonly before?: true | undefined;
 }
 
 /** Says where the value, or with `'key'` the key, at a path was written. */
@@ -20,22 +22,47 @@ export interface Layers {
   readonly locate: Locate;
 }
 
-/** @param settings The strongest last. A setting replaces what stood there: lists are never joined. */
+/** @param settings The strongest last. A setting replaces what stood there, lists as well, unless it says otherwise. */
 export function layer(file: ConfigFile | undefined, settings: readonly Setting[]): Layers {
   const root: unknown = file === undefined ? {} : file.tree;
   const tree = isTree(root) ? structuredClone(root) : root;
   const places = new Map<string, string>();
-  for (const { path, value, where } of settings) {
-    if (put(tree, path, value)) places.set(path.join('.'), where);
+  /** How many items were put before those of the file. */
+  const shifts = new Map<string, number>();
+  for (const { path, value, where, before } of settings) {
+    const key = path.join('.');
+    const there = before === true ? valueAt(tree, path) : undefined;
+    if (before !== true || there === undefined) {
+      if (put(tree, path, value)) places.set(key, where);
+      continue;
+    }
+    const items = value as readonly unknown[];
+    put(tree, path, [...items, ...(Array.isArray(there) ? there : [there])]);
+    for (const index of items.keys()) places.set(`${key}.${index}`, where);
+    shifts.set(key, items.length);
   }
   const locate: Locate = (path, aim) => {
     for (let length = path.length; length > 0; length--) {
       const where = places.get(path.slice(0, length).join('.'));
       if (where !== undefined) return where;
     }
-    return file?.locate(path, aim) ?? spell(path);
+    return file?.locate(asInFile(path, shifts), aim) ?? spell(path);
   };
   return { tree, locate };
+}
+
+function asInFile(path: readonly PropertyKey[], shifts: ReadonlyMap<string, number>): PropertyKey[] {
+  return path.map((step, index) =>
+    typeof step === 'number' ? step - (shifts.get(path.slice(0, index).join('.')) ?? 0) : step,
+  );
+}
+
+/** @returns Undefined where there is nothing, whatever the reason. */
+export function valueAt(tree: unknown, path: readonly PropertyKey[]): unknown {
+  return path.reduce<unknown>(
+    (node, step) => (node as Record<PropertyKey, unknown> | null | undefined)?.[step],
+    tree,
+  );
 }
 
 export function isTree(value: unknown): value is Tree {

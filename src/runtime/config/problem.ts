@@ -13,6 +13,13 @@ export interface Problem {
   readonly frame?: string | undefined;
 }
 
+/** A problem before its place is known. */
+export interface Finding {
+  readonly path: readonly PropertyKey[];
+  readonly message: string;
+  readonly hint?: string | undefined;
+}
+
 /** A configuration that cannot be used, with everything that is wrong with it. The command line exits with 78. */
 export class ConfigError extends Error {
   override readonly name = 'ConfigError' as const;
@@ -44,13 +51,17 @@ export function didYouMean(word: string, known: readonly string[]): string | und
     known.map((name) => name.toLowerCase()),
   );
   // Two letters changed places, or a third of them wrong, is a slip of the fingers; more is another word.
-  const slips = word.length < 4 ? 1 : Math.max(2, Math.floor(word.length / 3));
-  const near = distance(lower, nearest) <= slips || lower.startsWith(nearest);
+  const slips = word.length < 6 ? 1 : Math.floor(word.length / 3);
+  const swapped = letters(lower) === letters(nearest);
+  const near = distance(lower, nearest) <= (swapped ? 2 : slips) || lower.startsWith(nearest);
   return near ? `did you mean ${known.find((name) => name.toLowerCase() === nearest)}?` : undefined;
 }
 
-/** A value as people may see it in an error: quoted, and short. */
+const letters = (word: string): string => word.split('').toSorted().join('');
+
+/** A value as people may see it in an error: quoted, and short; of lists and groups of keys nothing. */
 export function quote(value: unknown): string {
+  if (typeof value === 'object' && value !== null) return Array.isArray(value) ? 'a list' : 'a group of keys';
   const text = typeof value === 'string' ? JSON.stringify(value) : String(value);
   return text.length <= 80 ? text : `${text.slice(0, 79)}…`;
 }

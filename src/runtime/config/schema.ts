@@ -7,32 +7,17 @@ import { availableParallelism } from 'node:os';
 import { isIP } from 'node:net';
 import { z } from 'zod';
 import { parsePool } from '../../egress/expression/expression.ts';
-import { parseCidr } from '../../policy/clients.ts';
-import { isPasswordHash } from '../../policy/password.ts';
-import type { Config, GyreOptions, UserConfig } from '../config.ts';
-import { isLoopback, parseListen, parseListens } from './listen.ts';
+import type { Config, GyreOptions } from '../config.ts';
+import { isLoopback, parseListen } from './listen.ts';
 import { quote, Refusal } from './problem.ts';
+import { access } from './schema-access.ts';
+import { limits, overload } from './schema-limits.ts';
+import { endpoint, listen, tls, type Written } from './schema-listen.ts';
 import { rotation } from './schema-rotation.ts';
 import { attempt, duration, flag, group, listOf } from './shapes.ts';
 
 /** One schema an option: each is checked by itself, so that one mistake never hides another. */
-type Options = { readonly [Key in keyof Config]: z.ZodType<Config[Key], GyreOptions[Key]> };
-
-const ENDPOINT = 'expected an address and port such as 127.0.0.1:1080';
-const PORTS = 'ports go from 0 to 65535';
-
-const endpoint = (error: string): z.ZodUnion<[z.ZodString, z.ZodInt]> =>
-  z.union([z.string(), z.int().min(0, { error: PORTS }).max(65_535, { error: PORTS })], { error });
-
-const listen = listOf(
-  endpoint(ENDPOINT).transform((text, ctx) => attempt(() => parseListens(String(text)), ctx)),
-  { error: `${ENDPOINT}, or a list of them`, least: 1 },
-)
-  .transform((lists) => lists.flat())
-  .prefault('127.0.0.1:1080')
-  .describe(
-    'Where clients connect: 127.0.0.1:1080, [::1]:1080, :1080 for every address of this host, 1080 for 127.0.0.1, or a range of ports 127.0.0.1:10001-10100.',
-  );
+type Options = { readonly [Key in keyof Written]: z.ZodType<Written[Key], GyreOptions[Key]> };
 
 const POOL = 'expected addresses such as 192.0.2.10-192.0.2.19';
 
@@ -56,82 +41,6 @@ const pools = z
   .prefault({})
   .describe('Other pools by name, for clients that ask for one by their user name: alice-pool-de.');
 
-const userText = (what: string): z.ZodString =>
-  z
-    .string({ error: `expected the ${what} as text\nput it in quotes` })
-    .min(1, { error: `the ${what} is empty` })
-    // RFC 1929 gives the length one byte.
-    .refine((text) => Buffer.byteLength(text) <= 255, { error: `the ${what} is longer than 255 bytes` });
-
-const USER = 'expected a user with a name and a password\nfor example {name: alice, passwordHash: …}';
-
-const user = z
-  .strictObject(
-    {
-      name: userText('user name')
-        .refine((text) => !text.includes(':'), { error: 'a user name may not have a colon in it' })
-        .describe('1 to 255 bytes, no colon.'),
-      password: userText('password')
-        .refine((text) => !text.startsWith('$scrypt$'), {
-          error: 'this is the hash of a password\nwrite it as passwordHash',
-        })
-        .optional()
-        .describe('1 to 255 bytes. Anyone who can read the file can read it: prefer passwordHash.'),
-      passwordHash: z
-        .string({ error: 'expected the hash of a password as text' })
-        .refine(isPasswordHash, {
-          error: 'this is not a supported password hash\nmake one with: gyre hash-password',
-        })
-        .optional()
-        .describe('What `gyre hash-password` prints.'),
-    },
-    {
-      error: ({ code, input }) => {
-        if (code !== 'invalid_type') return undefined;
-        // Flags and variables that have no colon arrive as nothing: what they hold may be a password.
-        return input === undefined ? 'expected NAME:PASSWORD' : USER;
-      },
-    },
-  )
-  .transform(({ name, password, passwordHash }, ctx): UserConfig => {
-    if (password !== undefined && passwordHash === undefined) return { name, password };
-    if (password === undefined && passwordHash !== undefined) return { name, passwordHash };
-    const message =
-      password === undefined
-        ? `the user ${quote(name)} has no password\ngive it a password, or a passwordHash from: gyre hash-password`
-        : `the user ${quote(name)} has both password and passwordHash\nleave one of the two out`;
-    ctx.addIssue({ code: 'custom', message });
-    return z.NEVER;
-  });
-
-const users = z
-  // The object above says less than the type: that of the two passwords there is exactly one.
-  .array(user as unknown as z.ZodType<UserConfig, UserConfig>, {
-    error: 'expected a list of users, each with a name and a password',
-  })
-  .prefault([])
-  .describe('Who may use the proxy. Without users no credentials are asked for.');
-
-const NETWORK = 'expected a network such as 192.0.2.0/24';
-
-const networks = listOf(
-  z.string({ error: NETWORK }).transform((text, ctx) => {
-    attempt(() => parseCidr(text), ctx);
-    return text;
-  }),
-  { error: `${NETWORK}, or a list of them` },
-);
-
-const clients = group({
-  allow: networks.prefault([]).describe('Client addresses and prefixes that may connect. Empty: everyone.'),
-}).describe('Which clients may connect at all.');
-
-const targets = group({
-  allowPrivate: flag()
-    .prefault(false)
-    .describe('Lets clients reach private, loopback, link-local and cloud metadata addresses.'),
-}).describe('What clients may reach.');
-
 const NAME_SERVER = 'expected a name server such as 192.0.2.53';
 
 const nameServers = listOf(
@@ -146,11 +55,14 @@ const dns = group({
 }).describe('How names of targets are resolved.');
 
 const timeouts = group({
-  handshake: duration('10s', 'From accept to the complete request.'),
+  proxyHeader: duration('3s', 'From accept to the complete PROXY header, where one is expected.'),
+  handshake: duration('10s', 'From accept to the complete request, with PROXY header and TLS.'),
   connect: duration('4s', 'One connect from one egress.'),
   dialSocks: duration('5s', 'All attempts to connect together, for a SOCKS client.'),
   dialHttp: duration('10s', 'All attempts to connect together, for an HTTP client.'),
   dns: duration('5s', 'Resolving a name; never longer than the attempts together.'),
+  response: duration('5m', 'From the complete request to the head of the response, for plain HTTP.'),
+  keepAlive: duration('60s', 'A client connection between two requests, for plain HTTP.'),
   idle: duration('1h', 'A tunnel without a byte either way.'),
   fin: duration('60s', 'A tunnel of which one side has ended, without a byte from the other.'),
   drain: duration('30s', 'Tunnels still open when Gyre is told to stop; 0s cuts them at once.', 0),
@@ -181,6 +93,7 @@ const echo = endpoint('expected an address and port such as 127.0.0.1:1081, or o
 
 export const options: Options = {
   listen,
+  tls,
   pool,
   pools,
   ...rotation,
@@ -193,9 +106,9 @@ export const options: Options = {
     .describe(
       'Worker threads, from 0 to 256; 0 serves without any. Default: the cores this process may use.',
     ),
-  users,
-  clients,
-  targets,
+  ...access,
+  limits,
+  overload,
   openRelay: flag()
     .prefault(false)
     .describe('Lets a listener that other hosts can reach do without users and allowed clients.'),

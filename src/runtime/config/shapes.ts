@@ -42,6 +42,18 @@ export function listOf<Out, In>(
     .pipe(z.custom<Out[]>());
 }
 
+/** What was written: a key that is left out and one that is undefined are the same, and stay out. */
+export function given<T extends object>(written: T): Given<T> {
+  const entries = Object.entries(written).filter(([, value]) => value !== undefined);
+  return Object.fromEntries(entries) as Given<T>;
+}
+
+type Given<T> = {
+  [Key in keyof T as undefined extends T[Key] ? never : Key]: T[Key];
+} & {
+  [Key in keyof T as undefined extends T[Key] ? Key : never]?: Exclude<T[Key], undefined>;
+};
+
 export const flag = (): z.ZodBoolean => z.boolean({ error: 'expected true or false' });
 
 export function group<Shape extends z.ZodRawShape>(

@@ -4,7 +4,7 @@
  * Its own sentences are for people who know YAML, and some of them quote the text at fault, which may be a password.
  * So nothing of the text is repeated here but names of keys, and a line of it is shown only when no password can stand there.
  */
-import { isAlias, isNode, visit, type Document, type ErrorCode } from 'yaml';
+import { isAlias, isNode, isScalar, visit, type Document, type ErrorCode } from 'yaml';
 import type { Problem } from './problem.ts';
 import { jsonSchema } from './schema.ts';
 
@@ -55,7 +55,7 @@ export function syntaxProblems(
       code === 'DUPLICATE_KEY' ? twice(text.slice(offset)) : reading(code, text, offset);
     return { where: place(offset), message, hint, frame: frame(text, offset) };
   });
-  const tricks = indirections(document, place);
+  const tricks = [...indirections(document, place), ...oddKeys(document, place)];
   const fatal = tricks.length > 0 || document.errors.some(({ code }) => code !== 'DUPLICATE_KEY');
   return { fatal, problems: [...problems, ...tricks] };
 }
@@ -90,6 +90,26 @@ function indirections(document: Document, place: (offset: number) => string): Pr
     else if (node.tag?.startsWith('!') === true) found(offset, '!', 'a tag');
   });
   return problems;
+}
+
+/**
+ * `{password: a,b}` is a password `a` and a key `b` without a value: left to itself, half a password would count. And a
+ * key that is a list or a group of keys is not one of ours, and may have a password in it.
+ */
+function oddKeys(document: Document, place: (offset: number) => string): Problem[] {
+  const problems: Problem[] = [];
+  visit(document, {
+    Map(_key, { items, flow }) {
+      const found = items.find(({ key, value }) => !isScalar(key) || (flow === true && value === null));
+      if (found === undefined) return;
+      const offset = isNode(found.key) ? (found.key.range?.[0] ?? 0) : 0;
+      const message = isScalar(found.key)
+        ? 'between { and } a comma ends a text, and what stands here has no value'
+        : 'a key has to be a word';
+      problems.push({ where: place(offset), message, hint: TEXT_IN_QUOTES });
+    },
+  });
+  return problems.slice(0, MOST_PROBLEMS);
 }
 
 /** The line and a caret under the place. */

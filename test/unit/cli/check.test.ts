@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { listensInWords, sizeInWords, strategyDetail } from '../../../src/cli/check-report.ts';
+import { sizeInWords, strategyDetail } from '../../../src/cli/check-report.ts';
 import { STRATEGIES, type StrategyName } from '../../../src/egress/rotation/strategies.ts';
 import { defineConfig, type GyreOptions } from '../../../src/runtime/config.ts';
 
@@ -29,15 +29,4 @@ test('a strategy is told with what it goes by, and with nothing it does not go b
     (strategy) => detail({ strategy }) === undefined,
   );
   assert.deepEqual(without, ['random', 'least-recently-used', 'least-connections']);
-});
-
-test('a range of ports is told as it was written', () => {
-  const shown = (...listen: string[]) => listensInWords(defineConfig({ pool: '127.0.0.2', listen }).listen);
-  assert.deepEqual(shown('127.0.0.1:10001-10100', '[::1]:5'), ['127.0.0.1:10001-10100', '[::1]:5']);
-  assert.deepEqual(shown('1080', '1081', '127.0.0.2:1082', '127.0.0.1:0', '127.0.0.1:1'), [
-    '127.0.0.1:1080-1081',
-    '127.0.0.2:1082',
-    '127.0.0.1:0',
-    '127.0.0.1:1',
-  ]);
 });

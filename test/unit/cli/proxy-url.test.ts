@@ -12,10 +12,19 @@ suite('the URL of a proxy', () => {
     ['http://[::1]:8080/', 'http://[::1]:8080'],
     ['127.0.0.1:1080', 'socks5h://127.0.0.1:1080'],
     ['localhost', 'socks5h://localhost:1080'],
+    ['https://proxy.example', 'https://proxy.example:443'],
+    ['HTTPS://[::1]:1443/', 'https://[::1]:1443'],
+    ['unix:/run/gyre.sock', 'unix:/run/gyre.sock'],
   ];
   for (const [text, shown] of CASES) {
     test(text, () => assert.equal(formatProxy(parseProxyUrl(text)), shown));
   }
+
+  test('https is HTTP in TLS, with a certificate of an authority of this system', () => {
+    const { protocol, tls } = parseProxyUrl('https://h:1');
+    assert.deepEqual([protocol, tls], ['http', { ca: undefined, verify: true }]);
+    assert.equal(parseProxyUrl('http://h:1').tls, undefined);
+  });
 
   test('credentials are decoded, and never shown again', () => {
     const proxy = parseProxyUrl('http://al%40ice:s3%3Acret@127.0.0.1:1080');
@@ -29,7 +38,10 @@ suite('the URL of a proxy', () => {
       '',
       'ftp://hunter2',
       'http://',
-      'https://h:1',
+      'https://',
+      'unix:gyre.sock',
+      'unix:',
+      'https://h:0',
       'h:0',
       'h:65536',
       'h:x',

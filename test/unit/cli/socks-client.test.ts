@@ -3,7 +3,8 @@ import { once } from 'node:events';
 import { createServer, type AddressInfo, type Socket } from 'node:net';
 import { suite, test } from 'node:test';
 import { Failure } from '../../../src/cli/exit.ts';
-import { connectTo, greet, ProxyRefusal, requestTunnel } from '../../../src/cli/socks-client.ts';
+import { connectTo } from '../../../src/cli/connect.ts';
+import { greet, ProxyRefusal, requestTunnel } from '../../../src/cli/socks-client.ts';
 
 const TARGET = { address: 'example.test', port: 443 };
 const ALICE = { name: 'alice', password: 's3cret' };

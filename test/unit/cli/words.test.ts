@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import { readCount, tally } from '../../../src/cli/prove.ts';
 import { Failure } from '../../../src/cli/exit.ts';
-import { reachable, readyLine, rotationHint } from '../../../src/cli/serve.ts';
+import { readyLine, rotationHint } from '../../../src/cli/serve.ts';
 import { StopRequests } from '../../../src/cli/stop-requests.ts';
 import { enumerate, formatCount, plural } from '../../../src/cli/terminal.ts';
 import { defineConfig } from '../../../src/runtime/config.ts';
@@ -33,16 +33,31 @@ test('counts are grouped, and powers of two where they are long', () => {
 });
 
 suite('gyre ready', () => {
-  const config = defineConfig({ pool: '127.0.0.2', workers: 2, targets: { allowPrivate: true } });
+  const config = defineConfig({
+    pool: '127.0.0.2',
+    listen: ['127.0.0.1:1080', ':1081'],
+    openRelay: true,
+    workers: 2,
+    targets: { allowPrivate: true },
+  });
 
   test('says where, what and how many', () => {
     assert.equal(
       readyLine({ endpoints: ENDPOINTS.slice(0, 1), pool: { addresses: 8n } }, config),
-      'gyre ready on 127.0.0.1:1080 (socks5, http connect), 8 egress addresses, 2 workers',
+      'gyre ready on 127.0.0.1:1080 (socks5, socks4, http), 8 egress addresses, 2 workers',
     );
     assert.equal(
       readyLine({ endpoints: ENDPOINTS, pool: { addresses: 1n } }, { ...config, workers: 0 }),
-      'gyre ready on 127.0.0.1:1080 and [::]:1081 (socks5, http connect), 1 egress address, no workers',
+      'gyre ready on 127.0.0.1:1080 and [::]:1081 (socks5, socks4, http), 1 egress address, no workers',
+    );
+    const users = [{ name: 'alice', password: 's3cret' }];
+    assert.match(
+      readyLine({ endpoints: ENDPOINTS, pool: { addresses: 1n } }, { ...config, users }),
+      /\(socks5, http\)/,
+    );
+    assert.match(
+      readyLine({ endpoints: ENDPOINTS, pool: { addresses: 1n } }, { ...config, usersFile: 'users' }),
+      /\(socks5, http\)/,
     );
   });
 
@@ -53,18 +68,41 @@ suite('gyre ready', () => {
       'see the rotation:\n  for i in 1 2 3; do curl -s -x socks5h://127.0.0.1:1080 http://127.0.0.1:1081; done',
     );
     const users = [{ name: 'alice', password: 's3cret' }];
-    const hint = rotationHint({ endpoints: ENDPOINTS.slice(1), echo }, { ...config, users });
+    const hint = rotationHint(
+      { endpoints: ENDPOINTS.slice(1), echo },
+      { ...config, listen: config.listen.slice(1), users },
+    );
     assert.match(hint!, /-x socks5h:\/\/NAME:PASSWORD@127\.0\.0\.1:1081 /);
     assert.equal(rotationHint({ endpoints: ENDPOINTS, echo: undefined }, config), undefined);
     assert.equal(
-      rotationHint({ endpoints: ENDPOINTS, echo }, { ...config, targets: { allowPrivate: false } }),
+      rotationHint(
+        { endpoints: ENDPOINTS, echo },
+        { ...config, targets: { allowPrivate: false, rules: [] } },
+      ),
       undefined,
     );
   });
 
-  test('a listener on all addresses is reached on loopback', () => {
-    assert.deepEqual(reachable({ address: '0.0.0.0', port: 1 }), { address: '127.0.0.1', port: 1 });
-    assert.deepEqual(reachable({ address: '::1', port: 1 }), { address: '::1', port: 1 });
+  test('names listeners as they may be written, those with a port first, and shows the rotation with TLS', () => {
+    const { listen } = defineConfig({
+      pool: '127.0.0.2',
+      listen: ['unix:/run/g.sock', 'tls://127.0.0.1:0', 'tls://:7-9'],
+      tls: { cert: 'a', key: 'b' },
+      openRelay: true,
+    });
+    const tls = [40_000, 7, 8, 9].map((port) => ({ address: port > 9 ? '127.0.0.1' : '::', port }));
+    const endpoints = [{ address: 'unix:/run/g.sock', port: 0 }, ...tls];
+    assert.match(
+      readyLine({ endpoints, pool: { addresses: 1n } }, { ...config, listen }),
+      /^gyre ready on tls:\/\/127\.0\.0\.1:40000, tls:\/\/\[::\]:7-9 and unix:\/run\/g\.sock \(/,
+    );
+    const echo = { address: '127.0.0.1', port: 1081 };
+    assert.match(
+      rotationHint({ endpoints, echo }, { ...config, listen })!,
+      /curl -s --proxy-insecure -x https:\/\/127\.0\.0\.1:40000 http:\/\/127\.0\.0\.1:1081; done$/,
+    );
+    const unix = { endpoints: endpoints.slice(0, 1), echo };
+    assert.equal(rotationHint(unix, { ...config, listen: listen.slice(0, 1) }), undefined);
   });
 });
 

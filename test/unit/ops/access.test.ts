@@ -16,6 +16,8 @@ const KEYS = [
   'moved',
   'inbound',
   'target',
+  'method',
+  'status',
   'resolved',
   'egress',
   'attempts',
@@ -73,6 +75,8 @@ test('a tunnel in JSON', () => {
     moved: false,
     inbound: 'socks5',
     target: 'example.com:443',
+    method: null,
+    status: null,
     resolved: '93.184.216.34',
     egress: '127.0.0.3',
     attempts: 1,
@@ -89,6 +93,14 @@ test('a tunnel in JSON', () => {
   });
 });
 
+test('a forwarded request says its method and the status of its answer', () => {
+  const request = tunnel({ inbound: 'http-forward', method: 'GET', status: 404 });
+  const { method, status, inbound } = json(request);
+  assert.deepEqual({ method, status, inbound }, { method: 'GET', status: 404, inbound: 'http-forward' });
+  assert.match(human(request), / request 127\.0\.0\.1:53412 alice http-forward GET -> example\.com:443 /);
+  assert.match(human(request), / 404, 12\.3ms dial, /);
+});
+
 test('every line has the same keys in the same order', () => {
   const bare = json(new Connection('1-1', { address: '127.0.0.1', port: 5 }, OPENED));
   assert.deepEqual(Object.keys(bare), KEYS);
@@ -99,6 +111,8 @@ test('every line has the same keys in the same order', () => {
     'session',
     'inbound',
     'target',
+    'method',
+    'status',
     'resolved',
     'egress',
     'closed_by',

@@ -24,7 +24,7 @@ test('fresh memory is all zero, and every failure has a number', () => {
       tunnels: 0,
       sent: 0,
       received: 0,
-      byInbound: { socks5: 0, 'http-connect': 0 },
+      byInbound: { socks5: 0, socks4: 0, 'http-connect': 0, 'http-forward': 0 },
       failures: undefined,
     },
   );
@@ -41,7 +41,7 @@ test('a tunnel is active while it lasts and counted when it ends', () => {
   counters.closed(tunnel);
   const { accepted, active, tunnels, sent, received, byInbound } = readStats(memory);
   assert.deepEqual([accepted, active, tunnels, sent, received], [1, 0, 1, 5, 7]);
-  assert.deepEqual(byInbound, { socks5: 1, 'http-connect': 0 });
+  assert.deepEqual(byInbound, { socks5: 1, socks4: 0, 'http-connect': 0, 'http-forward': 0 });
 });
 
 test('a refusal is no tunnel', () => {
@@ -56,7 +56,7 @@ test('a refusal is no tunnel', () => {
   counters.closed(refused);
   const { tunnels, byInbound, failures } = readStats(memory);
   assert.equal(tunnels, 0);
-  assert.deepEqual(byInbound, { socks5: 0, 'http-connect': 1 });
+  assert.deepEqual(byInbound, { socks5: 0, socks4: 0, 'http-connect': 1, 'http-forward': 0 });
   assert.equal(failures.TARGET_DENIED, 1);
   assert.equal(
     Object.values(failures).reduce((sum, count) => sum + count, 0),

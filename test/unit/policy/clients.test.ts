@@ -57,6 +57,39 @@ describe('the client filter', () => {
     assert.equal(v6('127.0.0.1'), false);
   });
 
+  it('refuses whom the list of denied ones names, whatever else is listed', () => {
+    const onlyDenied = buildClientFilter({ deny: ['192.0.2.0/24', '2001:db8::/32', '198.51.100.7'] });
+    for (const address of ['192.0.2.1', '::ffff:192.0.2.1', '2001:db8::1', '198.51.100.7'])
+      assert.equal(onlyDenied(address), false, address);
+    for (const address of ['192.0.3.1', '2001:db9::1', '198.51.100.8', '127.0.0.1', '::1'])
+      assert.equal(onlyDenied(address), true, address);
+
+    const both = buildClientFilter({
+      allow: ['192.0.2.0/24', '192.0.2.7'],
+      deny: ['192.0.2.0/28', '0.0.0.0/32'],
+    });
+    assert.equal(both('192.0.2.16'), true);
+    assert.equal(both('192.0.2.7'), false, 'a narrower allow does not win');
+    assert.equal(both('192.0.3.1'), false);
+
+    const nobody = buildClientFilter({ allow: ['192.0.2.0/24'], deny: ['0.0.0.0/0', '::/0'] });
+    for (const address of ['192.0.2.1', '::1', '2001:db8::1']) assert.equal(nobody(address), false, address);
+  });
+
+  it('takes empty lists for none', () => {
+    for (const lists of [{}, { allow: [] }, { deny: [] }, { allow: [], deny: [] }, { allow: undefined }]) {
+      const allows = buildClientFilter(lists);
+      for (const address of ['203.0.113.9', '::1', '']) assert.equal(allows(address), true);
+    }
+    assert.equal(buildClientFilter({ allow: ['192.0.2.1'], deny: [] })('192.0.2.2'), false);
+  });
+
+  it('fails closed on what is no address, also where only some are denied', () => {
+    const allows = buildClientFilter({ deny: ['192.0.2.0/24'] });
+    for (const address of ['', 'unknown', 'localhost', '127.1', '%', '192.0.2.1 '])
+      assert.equal(allows(address), false, address);
+  });
+
   it('refuses what is no address', () => {
     const allows = buildClientFilter(['0.0.0.0/0', '::/0']);
     for (const address of ['', 'unknown', 'localhost', '127.1', '1.2.3.4.5', '%'])
@@ -121,6 +154,7 @@ describe('parseCidr', () => {
     for (const text of malformed) {
       assert.throws(() => parseCidr(text), RangeError, text);
       assert.throws(() => buildClientFilter(['10.0.0.0/8', text]), RangeError, text);
+      assert.throws(() => buildClientFilter({ deny: [text] }), RangeError, text);
     }
   });
 });

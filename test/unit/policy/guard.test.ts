@@ -3,8 +3,10 @@ import { readFileSync } from 'node:fs';
 import { BlockList, isIPv4 } from 'node:net';
 import { describe, it } from 'node:test';
 import * as fc from 'fast-check';
-import { buildGuard, classify, type AddressKind, type Guard } from '../../../src/policy/guard.ts';
-import { formatIpv6, ipBytes } from '../../../src/protocol/address.ts';
+import { buildGuard, type Guard } from '../../../src/policy/guard.ts';
+import { parseCidr } from '../../../src/policy/clients.ts';
+import { classify, isSpecialNetwork, type AddressKind } from '../../../src/policy/special.ts';
+import { formatIpv4, formatIpv6, ipBytes } from '../../../src/protocol/address.ts';
 
 const fixture = JSON.parse(
   readFileSync(new URL('../../fixtures/special-addresses.json', import.meta.url), 'utf8'),
@@ -30,16 +32,25 @@ function family(address: string): 'ipv4' | 'ipv6' {
   return isIPv4(address) ? 'ipv4' : 'ipv6';
 }
 
+const SPECIAL_NETWORKS = [
+  '10.0.0.0/8', '10.1.2.0/24', '127.0.0.0/8', '169.254.0.0/16', '100.64.0.0/10', '172.16.0.0/12', '192.168.0.0/16', '203.0.113.0/24',
+  '240.0.0.0/4', '::1', 'fc00::/7', 'fd12:3456::/32', 'fe80::/10', '2001:db8::/32', '2002::/16', '2001::/23',
+]; // prettier-ignore
+
+const textOf = (bytes: Uint8Array): string =>
+  bytes.length === 4 ? formatIpv4(bytes, 0) : formatIpv6(bytes, 0);
+
 describe('classify', () => {
   it('knows the kind of every special block', () => {
     const kinds: Partial<Record<AddressKind, readonly string[]>> = {
       unspecified: ['0.0.0.0', '0.1.2.3', '0.255.255.255', '::', '::ffff:0.0.0.0', '64:ff9b::'],
-      loopback: ['127.0.0.1', '127.255.255.254', '127.0.0.0', '::1', '::ffff:127.0.0.1', '::ffff:7f00:1', '0:0:0:0:0:ffff:7f00:1'],
+      loopback: ['127.0.0.1', '127.255.255.254', '127.0.0.0', '::1', '::ffff:127.0.0.1', '::ffff:7f00:1', '0:0:0:0:0:ffff:7f00:1', '2606:4700::5efe:127.0.0.1'],
       private: ['10.0.0.0', '10.255.255.255', '172.16.0.1', '172.31.255.255', '192.168.0.1', 'fc00::', 'fdff::1', 'fec0::1', 'feff::'],
       'link-local': ['169.254.0.1', '169.254.255.255', 'fe80::1', 'febf:ffff::'],
       cgnat: ['100.64.0.0', '100.127.255.255', '::ffff:100.64.0.1'],
       metadata: [
-        '169.254.169.254', '169.254.170.2', '168.63.129.16', '100.100.100.200', '192.0.0.192', 'fd00:ec2::254', 'fd20:ce::254',
+        '169.254.169.254', '169.254.170.2', '169.254.170.23', '169.254.42.42', '169.254.0.23', '168.63.129.16', '100.100.100.200', '192.0.0.192',
+        'fd00:ec2::254', 'fd00:ec2::23', 'fd20:ce::254', 'fd00:c1::a9fe:a9fe', 'fd00:100::100:200', 'fd00:42::42', 'fd00:a9fe:a9fe::1', 'fe80::a9fe:a9fe',
         '::ffff:169.254.169.254', '64:ff9b::a9fe:a9fe', '64:ff9b::169.254.169.254', '2002:a9fe:a9fe::', '::169.254.169.254',
       ],
       documentation: ['192.0.2.1', '198.51.100.255', '203.0.113.0', '2001:db8::1', '3fff::1', '3fff:fff:ffff::'],
@@ -55,11 +66,13 @@ describe('classify', () => {
       nat64: ['64:ff9b:1::', '64:ff9b:1:7f00:0:100::', '64:ff9b:1:ffff:ffff:ffff:ffff:ffff'],
       '6to4': ['192.88.99.1', '2002:808:808::1'],
       teredo: ['2001::', '2001:0:ffff::1'],
+      isatap: ['2606:4700::5efe:8.8.8.8', '2606:4700:0:0:200:5efe:808:808'],
       invalid: ['', 'localhost', '127.1', '2130706433', '[::1]', 'fe80::1%eth0', '1.2.3.4 '],
       global: [
         '1.1.1.1', '8.8.8.8', '9.255.255.255', '11.0.0.0', '100.63.255.255', '100.128.0.0', '126.255.255.255', '128.0.0.0', '172.15.255.255',
         '172.32.0.0', '192.0.1.0', '192.0.3.0', '192.167.255.255', '192.169.0.0', '198.17.255.255', '198.20.0.0', '223.255.255.255',
         '2606:4700::1111', '2001:200::1', '2001:db7::1', '2001:db9::', '2003::', '3ffe::', '3fff:1000::', '::ffff:8.8.8.8', '64:ff9b::808:808',
+        '2606:4700::100:5efe:7f00:1', '2606:4700::1:5efe:7f00:1', '2606:4700:5efe::7f00:1',
       ],
     }; // prettier-ignore
     for (const [kind, addresses] of Object.entries(kinds)) {
@@ -88,6 +101,8 @@ describe('classify', () => {
       ['::ffff:0:0', 12, 'global'],
       ['64:ff9b::', 12, 'global'],
       ['2002::', 2, '6to4'],
+      ['2606:4700::5efe:0:0', 12, 'isatap'],
+      ['2606:4700::200:5efe:0:0', 12, 'isatap'],
     ];
     for (const [prefix, offset, own] of carriers) {
       fc.assert(
@@ -126,6 +141,49 @@ const STRICTER: readonly (readonly [block: string, why: string])[] = [
   ['4000::/2', 'never delegated; 5f00::/16 is RFC 9602'],
   ['8000::/1', 'never delegated, or site-local'],
 ];
+
+describe('isSpecialNetwork', () => {
+  it('is true only of networks without a single public address', () => {
+    const network = fc.oneof(
+      fc.tuple(bytes4, fc.integer({ min: 0, max: 32 })),
+      fc.tuple(bytes16, fc.integer({ min: 0, max: 128 })),
+    );
+    const nearBlocks = fc
+      .tuple(fc.constantFrom(...SPECIAL_NETWORKS), fc.integer({ min: -3, max: 3 }))
+      .map(([text, more]): [Uint8Array, number] => {
+        const { address, prefix } = parseCidr(text);
+        const bytes = ipBytes(address)!;
+        return [bytes, Math.min(Math.max(0, prefix + more), bytes.length * 8)];
+      });
+    fc.assert(
+      fc.property(fc.oneof(network, nearBlocks), bytes16, ([bytes, prefix], random) => {
+        const address = textOf(bytes);
+        if (!isSpecialNetwork({ address, prefix, family: bytes.length === 4 ? 4 : 6 })) return;
+        const inside = bytes.map((byte, i) => {
+          const mask = 0xff & (0xff00 >> Math.min(8, Math.max(0, prefix - 8 * i)));
+          return (byte & mask) | (random[i]! & ~mask);
+        });
+        assert.notEqual(classify(inside), 'global', `${address}/${prefix} ${textOf(inside)}`);
+      }),
+      { numRuns: 5000 },
+    );
+  });
+
+  it('knows the special networks, and that wider ones are not', () => {
+    for (const text of SPECIAL_NETWORKS) assert.equal(isSpecialNetwork(parseCidr(text)), true, text);
+    for (const text of [
+      '0.0.0.0/0',
+      '8.0.0.0/6',
+      '172.0.0.0/8',
+      '192.0.0.0/8',
+      '::/0',
+      '2000::/3',
+      '2001::/16',
+      'f000::/4',
+    ])
+      assert.equal(isSpecialNetwork(parseCidr(text)), false, text);
+  });
+});
 
 describe("Python's ipaddress", () => {
   const explained = STRICTER.map(([block, why]) => {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { hashPassword, isPasswordHash, verifyPassword } from '../../../src/policy/password.ts';
+import { hashKind, hashPassword, isPasswordHash, verifyPassword } from '../../../src/policy/password.ts';
 
 const base64 = (bytes: Buffer): string => bytes.toString('base64').replace(/=+$/, '');
 const SALT = base64(Buffer.alloc(16, 1));
@@ -92,5 +92,40 @@ describe('password hashes', () => {
       assert.equal(isPasswordHash(text), false, text);
       assert.equal(await verifyPassword('secret', text), false, text);
     }
+  });
+
+  it('are told by their kind', async () => {
+    const tail = 'abcdefghijklmnopqrstuujydOTSfIH/d5oUHpsygqV5X9xJLQc6e';
+    assert.equal(hashKind(VECTOR), 'scrypt');
+    for (const begin of ['$2a$04$', '$2b$10$', '$2y$16$']) {
+      assert.equal(hashKind(begin + tail), 'bcrypt', begin);
+      assert.equal(isPasswordHash(begin + tail), true, begin);
+    }
+    const none = [
+      '$2b$03$',
+      '$2b$17$',
+      '$2b$99$',
+      '$2x$10$',
+      '$2$10$',
+      '$2b$1$',
+      '$2b$010$',
+      ' $2b$10$',
+      '$2B$10$',
+    ];
+    for (const begin of none) assert.equal(hashKind(begin + tail), undefined, begin);
+    const bcrypt = `$2b$10$${tail}`;
+    for (const text of [
+      bcrypt.slice(0, -1),
+      `${bcrypt}e`,
+      `${bcrypt}\n`,
+      `${bcrypt.slice(0, -1)}f`,
+      bcrypt.replace('q', '+'),
+    ])
+      assert.equal(hashKind(text), undefined, text);
+  });
+
+  it('of bcrypt are verified elsewhere', async () => {
+    const hash = '$2b$04$abcdefghijklmnopqrstuujydOTSfIH/d5oUHpsygqV5X9xJLQc6e';
+    assert.equal(await verifyPassword('correct horse', hash), false);
   });
 });

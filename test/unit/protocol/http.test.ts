@@ -133,12 +133,17 @@ test('E24: header names that are words of the language are plain data', () => {
   ]);
 });
 
-test('plain HTTP is told what is missing, and a browser where it is', () => {
+test('only CONNECT asks for a tunnel', () => {
   assert.throws(
     () => connectTarget(head('GET http://a/ HTTP/1.1\r\nHost: a\r\n\r\n')),
-    withCode('METHOD_NOT_SUPPORTED'),
+    withCode('BAD_REQUEST'),
   );
-  assert.throws(() => connectTarget(head('GET / HTTP/1.1\r\nHost: a\r\n\r\n')), withCode('BAD_REQUEST'));
+});
+
+test('E21: a CR that no LF follows is seen before the line has an end', () => {
+  const text = 'GET http://h/ HTTP/1.1\r\nHost: h\r\n\r';
+  assert.equal(parseHead(latin1(text)), undefined);
+  assert.throws(() => parseHead(latin1(`${text}X`)), withCode('BAD_REQUEST'));
 });
 
 test('E18: Basic credentials split at the first colon, and garbage is none', () => {
@@ -214,4 +219,14 @@ test('every failure is a well-formed answer with its reason in the reason phrase
     assert.ok(text.length < 1024);
   }
   assert.match(refused(new ProxyError('AUTH_REQUIRED'), true).toString(), /\r\nConnection: keep-alive\r\n/);
+});
+
+test('a refusal of HEAD has no body, one with 405 says what is allowed, and the status may be another', () => {
+  const head = refused(new ProxyError('BAD_TARGET'), false, undefined, 'HEAD').toString();
+  assert.ok(head.endsWith('\r\n\r\n') && /\r\nContent-Length: [1-9]/.test(head));
+  assert.match(refused(new ProxyError('METHOD_NOT_ALLOWED')).toString(), /\r\nAllow: GET, /);
+  assert.match(
+    refused(new ProxyError('BAD_REQUEST'), false, 417).toString(),
+    /^HTTP\/1\.1 417 malformed request\r\n/,
+  );
 });

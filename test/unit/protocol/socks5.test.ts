@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
-import type { FailureCode } from '../../../src/errors.ts';
 import {
   authReply,
   chooseMethod,
@@ -13,21 +12,15 @@ import {
   reply,
 } from '../../../src/protocol/socks5.ts';
 import type { Parser } from '../../../src/protocol/parsed.ts';
-
-const hex = (text: string): Buffer => Buffer.from(text.replaceAll(/\s/g, ''), 'hex');
-const withCode = (code: FailureCode) => ({ name: 'ProxyError', code });
-
-/** A whole message is found whatever follows it, and no prefix of it is taken for one. */
-function parses<T>(parse: Parser<T>, message: Buffer, expected: T): void {
-  for (let end = 0; end < message.length; end++) {
-    assert.equal(parse(message.subarray(0, end)), undefined, `prefix of ${end} bytes`);
-  }
-  assert.deepEqual(parse(message), { value: expected, length: message.length });
-  assert.deepEqual(parse(Buffer.concat([message, hex('deadbeef')])), {
-    value: expected,
-    length: message.length,
-  });
-}
+import {
+  beginningWith,
+  damaged,
+  hex,
+  neverChangesItsMind,
+  parses,
+  refusesAt,
+  withCode,
+} from '../../support/parsing.ts';
 
 const domain = (name: string | Buffer, port = 80): Buffer => {
   const bytes = Buffer.from(name);
@@ -150,18 +143,37 @@ test('C13: a bad address type is told without waiting for more bytes', () => {
   assert.throws(() => parseRequest(hex('05 02')), withCode('COMMAND_NOT_SUPPORTED'));
 });
 
-test('any bytes at all are a request, too short, or a ProxyError', () => {
+test('C: what is refused is refused at the byte that says so', () => {
+  refusesAt(parseCredentials, hex('05 01 00'), 0, 'BAD_REQUEST');
+  refusesAt(parseRequest, hex('01 04 75736572'), 0, 'BAD_REQUEST');
+  refusesAt(parseRequest, hex('05 03 00 01 02020201 0101'), 1, 'COMMAND_NOT_SUPPORTED');
+  refusesAt(parseRequest, hex('05 01 ff 01 02020201 0101'), 2, 'BAD_REQUEST');
+  refusesAt(parseRequest, hex('05 01 00 23 02020201 0101'), 3, 'ADDRESS_TYPE_NOT_SUPPORTED');
+  refusesAt(parseRequest, hex('05 01 00 01 c0000207 0000'), 9, 'BAD_TARGET');
+  refusesAt(parseRequest, domain('a b', 443), 9, 'BAD_TARGET');
+});
+
+test('any bytes at all are a message, too short, or a ProxyError, and stay so', () => {
+  const bytes = (maxLength: number): fc.Arbitrary<Buffer> =>
+    fc.uint8Array({ maxLength }).map((bytes) => Buffer.from(bytes));
+  const text = bytes(40);
+  const greeting = text.map((methods) => Buffer.concat([Buffer.of(5, methods.length), methods]));
+  const credentials = fc
+    .tuple(text, text)
+    .map(([n, p]) => Buffer.concat([Buffer.of(1, n.length), n, Buffer.of(p.length), p]));
+  const request = fc.tuple(fc.domain(), fc.nat(65_535)).map(([name, port]) => domain(name, port));
+  const beginnings = ['05', '01', '05 01 00 01', '05 01 00 04', '05 01 00 03 07'].map(hex);
   for (const parse of [parseGreeting, parseCredentials, parseRequest] as Parser<unknown>[]) {
+    const input = fc.oneof(
+      damaged(greeting),
+      damaged(credentials),
+      damaged(request),
+      beginningWith(...beginnings),
+      bytes(600),
+    );
     fc.assert(
-      fc.property(fc.uint8Array({ maxLength: 600 }), (bytes) => {
-        try {
-          const parsed = parse(Buffer.from(bytes));
-          if (parsed !== undefined) assert.ok(parsed.length <= bytes.length);
-        } catch (error) {
-          assert.equal((error as Error).name, 'ProxyError');
-        }
-      }),
-      { numRuns: 2000 },
+      fc.property(input, (bytes) => neverChangesItsMind(parse, bytes)),
+      { numRuns: 500 },
     );
   }
 });

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import { ConfigError, loadConfig, type Config } from '../../../src/runtime/config.ts';
 import { readEnvironment, readUser, VARIABLES } from '../../../src/runtime/config/environment.ts';
+import { formatListeners } from '../../../src/runtime/config/listen.ts';
 
 const POOL = { GYRE_POOL: '127.0.0.2' };
 
@@ -24,13 +25,17 @@ function places(environment: Record<string, string>): string[] {
 suite('GYRE_ variables', () => {
   test('each sets its option', () => {
     const config = configOf({
-      GYRE_LISTEN: '127.0.0.1:1, [::1]:2',
+      GYRE_LISTEN: '127.0.0.1:1, [::1]:2, tls://127.0.0.1:4',
+      GYRE_TLS_CERT: ' /tls/cert.pem ',
+      GYRE_TLS_KEY: '/tls/key.pem',
       GYRE_POOL: '127.0.0.2, 127.0.0.3',
       GYRE_STRATEGY: 'sequential',
       GYRE_EVERY: '100',
       GYRE_CURSOR: 'user',
       GYRE_WORKERS: ' 7 ',
       GYRE_USER: 'alice:pass:word ',
+      GYRE_USERS_FILE: ' /etc/gyre/users ',
+      GYRE_MAX_CONNECTIONS: '1000',
       GYRE_ALLOW_PRIVATE: '1',
       GYRE_OPEN_RELAY: 'Yes',
       GYRE_LOG_LEVEL: 'debug',
@@ -38,15 +43,19 @@ suite('GYRE_ variables', () => {
       GYRE_ACCESS_LOG: 'off',
       GYRE_ECHO: '127.0.0.1:3',
     });
-    assert.deepEqual(
-      config.listen.map(({ port }) => port),
-      [1, 2],
-    );
+    assert.deepEqual(formatListeners(config.listen), ['127.0.0.1:1', '[::1]:2', 'tls://127.0.0.1:4']);
+    assert.deepEqual(config.listen[2]!.tls, {
+      cert: '/tls/cert.pem',
+      key: '/tls/key.pem',
+      clientCa: undefined,
+      sessionDomain: undefined,
+    });
     assert.deepEqual(config.pool, ['127.0.0.2, 127.0.0.3']);
     assert.deepEqual([config.strategy, config.every], ['sequential', { requests: 100, ms: 0 }]);
     assert.deepEqual(config.users, [{ name: 'alice', password: 'pass:word ' }]);
     assert.deepEqual([config.cursor, config.workers, config.openRelay], ['user', 7, true]);
     assert.equal(config.targets.allowPrivate, true);
+    assert.deepEqual([config.usersFile, config.limits.global.connections], ['/etc/gyre/users', 1000]);
     assert.deepEqual(config.log, { level: 'debug', format: 'json', access: 'off' });
     assert.deepEqual(config.echo, { host: '127.0.0.1', port: 3 });
   });
@@ -63,9 +72,20 @@ suite('GYRE_ variables', () => {
     assert.deepEqual(places({ GYRE_EVERY: '0' }), [
       'GYRE_EVERY: expected a number of requests such as 100, or a duration such as 5m',
     ]);
+    assert.deepEqual(places({ GYRE_MAX_CONNECTIONS: 'many' }), [
+      'GYRE_MAX_CONNECTIONS: expected a whole number from 1 to 1000000000 (leave it out for no limit)',
+    ]);
     assert.match(places({ GYRE_STRATEGY: 'weigted' })[0]!, /^GYRE_STRATEGY: .* \(did you mean weighted\?\)$/);
     assert.match(places({ GYRE_POOL: '127.0.0.x' })[0]!, /^GYRE_POOL: "127\.0\.0\.x" is not an IP address/);
     assert.match(places({ GYRE_LISTEN: ':1080' })[0]!, /^GYRE_LISTEN: anyone who can reach/);
+    assert.match(
+      places({ GYRE_LISTEN: 'tls://1443' })[0]!,
+      /^GYRE_LISTEN: tls:\/\/127\.0\.0\.1:1443 has no certificate \(.*GYRE_TLS_CERT.*gyre cert\)$/,
+    );
+    assert.match(
+      places({ GYRE_LISTEN: 'tls://1443', GYRE_TLS_CERT: 'cert.pem' })[0]!,
+      /^GYRE_TLS_CERT: cert is given, but key is not \(.*GYRE_TLS_KEY;/,
+    );
   });
 
   test('a user without a colon is refused without being shown', () => {
@@ -114,7 +134,7 @@ suite('variables of other programs', () => {
       },
     });
     assert.deepEqual(config.pool, ['127.0.0.2,127.0.0.3']);
-    assert.deepEqual(config.listen, [{ host: '::', port: 1080 }]);
+    assert.deepEqual(formatListeners(config.listen), ['[::]:1080']);
     assert.deepEqual(config.users, [{ name: 'alice', password: 's3:cret' }]);
     assert.deepEqual(notes, []);
   });

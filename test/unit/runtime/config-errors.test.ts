@@ -57,7 +57,7 @@ const CASES: readonly Case[] = [
     text: `${POOL}colour: 1\n`,
     at: '2:1',
     message: /^unknown key "colour"$/,
-    hint: /^known here: listen, pool, .*echo$/,
+    hint: /^known here: listen, tls, pool, .*echo$/,
   },
   {
     name: 'unknown key in a group',
@@ -67,11 +67,11 @@ const CASES: readonly Case[] = [
     hint: /^did you mean idle\?$/,
   },
   {
-    name: 'unknown key of a user',
-    text: `${POOL}users:\n  - name: a\n    password: b\n    pool: c\n`,
+    name: 'unknown key of a user, which may be a piece of its password',
+    text: `${POOL}users:\n  - name: a\n    password: b\n    hunter2: c\n`,
     at: '5:5',
-    message: /^unknown key "pool"$/,
-    hint: /^known here: name, password, passwordHash$/,
+    message: /^unknown key$/,
+    hint: /^known here: name, password, passwordHash, pool, pools, strategy, expires, targets, limits$/,
   },
   {
     name: 'a key of Object.prototype',
@@ -104,7 +104,7 @@ const CASES: readonly Case[] = [
     name: 'list for a group',
     text: `${POOL}timeouts: [1s]\n`,
     at: '2:11',
-    message: /^expected keys here: handshake, /,
+    message: /^expected keys here: proxyHeader, handshake, /,
   },
   {
     name: 'number for a pool',
@@ -296,16 +296,251 @@ const CASES: readonly Case[] = [
     message: /^ports go from 0 to 65535$/,
   },
   {
-    name: 'a map',
-    text: `${POOL}listen: {port: 1080}\n`,
+    name: 'a map without an address',
+    text: `${POOL}listen: {mode: '660'}\n`,
     at: '2:9',
-    message: /^expected an address and port such as 127\.0\.0\.1:1080, or a list of them$/,
+    message: /^the listener has no address$/,
+    hint: /^for example \{address: tls:\/\/:1443\}$/,
   },
   {
-    name: 'a map in the list',
-    text: `${POOL}listen:\n  - 1080\n  - {port: 1081}\n`,
-    at: '4:5',
+    name: 'an unknown key of a listener in the list',
+    text: `${POOL}listen:\n  - 1080\n  - {address: 1081, port: 1081}\n`,
+    at: '4:21',
+    message: /^unknown key "port"$/,
+    hint: /^known here: address, cert, key, clientCa, sessionDomain, proxyProtocol, mode, limits$/,
+  },
+  {
+    name: 'a slip in a key of a single listener',
+    text: `${POOL}listen: {address: 1081, proxyProtokol: 10.0.0.0/8}\n`,
+    at: '2:25',
+    message: /^unknown key "proxyProtokol"$/,
+    hint: /^did you mean proxyProtocol\?$/,
+  },
+  {
+    name: 'an address of a listener that is none',
+    text: `${POOL}listen: {address: true}\n`,
+    at: '2:19',
     message: /^expected an address and port such as 127\.0\.0\.1:1080$/,
+  },
+  {
+    name: 'a bad address of a listener',
+    text: `${POOL}listen: [{address: 'tls://127.0.0.1'}]\n`,
+    at: '2:20',
+    message: /^"tls:\/\/127\.0\.0\.1" has no port$/,
+    hint: /^write tls:\/\/127\.0\.0\.1:1080$/,
+  },
+  {
+    name: 'a list that is empty',
+    text: `${POOL}listen: []\n`,
+    at: '2:9',
+    message: /^the list is empty$/,
+  },
+  // TLS
+  {
+    name: 'TLS without a certificate',
+    text: `${POOL}listen: [1080, 'tls://:1443']\nopenRelay: true\n`,
+    at: '2:16',
+    message: /^tls:\/\/\[::\]:1443 has no certificate$/,
+    hint: /tls: \{cert: FILE, key: FILE\}, --tls-cert and --tls-key, .*make one with: gyre cert$/,
+  },
+  {
+    name: 'a range with TLS and no certificate, once',
+    text: `${POOL}listen: 'tls://127.0.0.1:1-100'\n`,
+    at: '2:9',
+    message: /^tls:\/\/127\.0\.0\.1:1-100 has no certificate$/,
+  },
+  {
+    name: 'a certificate without a key',
+    text: `${POOL}tls:\n  cert: a.pem\n`,
+    at: '3:9',
+    message: /^cert is given, but key is not$/,
+    hint: /tls\.key, --tls-key or GYRE_TLS_KEY/,
+  },
+  {
+    name: 'a key without a certificate',
+    text: `${POOL}tls: {key: a.pem}\nlisten: 'tls://1443'\n`,
+    at: '2:12',
+    message: /^key is given, but cert is not$/,
+  },
+  {
+    name: 'half a pair of a listener, whatever the group has',
+    text: `${POOL}tls: {cert: a.pem, key: b.pem}\nlisten:\n  address: tls://1443\n  cert: c.pem\n`,
+    at: '5:9',
+    message: /^cert is given, but key is not$/,
+    hint: /^name the other file as key;/,
+  },
+  {
+    name: 'a certificate for a listener without TLS',
+    text: `${POOL}listen: [{address: 1080, cert: a.pem}]\n`,
+    at: '2:32',
+    message: /^cert is for TLS, and this listener has none$/,
+    hint: /^write address: tls:\/\/127\.0\.0\.1:1080$/,
+  },
+  {
+    name: 'sessions by server name without TLS',
+    text: `${POOL}listen: {address: 1080, sessionDomain: a.example}\n`,
+    at: '2:40',
+    message: /^sessionDomain is for TLS, and this listener has none$/,
+  },
+  {
+    name: 'a certificate for a Unix socket',
+    text: `${POOL}listen: {address: 'unix:/run/g', cert: a.pem}\n`,
+    at: '2:40',
+    message: /^cert is for TLS, and this listener has none$/,
+    hint: /TLS on a Unix socket is not supported$/,
+  },
+  {
+    name: 'a key itself, which is not shown',
+    text: `${POOL}tls:\n  key: |\n    -----BEGIN PRIVATE KEY-----\n    hunter2\n`,
+    at: '3:8',
+    message: /^this is the content of a file$/,
+    hint: /^expected its path$/,
+  },
+  {
+    name: 'a file in numbers',
+    text: `${POOL}tls: {clientCa: 7}\n`,
+    at: '2:17',
+    message: /^expected the path of a PEM file$/,
+  },
+  {
+    name: 'no domain',
+    text: `${POOL}tls: {sessionDomain: '*.proxy.example'}\n`,
+    at: '2:22',
+    message: /^"\*\.proxy\.example" is not a domain$/,
+    hint: /^write for example proxy\.example$/,
+  },
+  {
+    name: 'unknown key of the group',
+    text: `${POOL}tls: {certificate: a.pem}\n`,
+    at: '2:7',
+    message: /^unknown key "certificate"$/,
+    hint: /^did you mean cert\?$/,
+  },
+  {
+    name: 'TLS is a switch',
+    text: `${POOL}tls: on\n`,
+    at: '2:6',
+    message: /^expected keys here: cert, key, clientCa, sessionDomain$/,
+  },
+  {
+    name: 'another name for TLS',
+    text: `${POOL}listen: https://:1443\n`,
+    at: '2:9',
+    message: /is not a listen address$/,
+    hint: /write tls:\/\/:1443$/,
+  },
+  {
+    name: 'TLS without its slashes',
+    text: `${POOL}listen: tls:1443\n`,
+    at: '2:9',
+    message: /is not a listen address$/,
+    hint: /^write tls:\/\/:1443$/,
+  },
+  // Unix sockets
+  {
+    name: 'a path that is not whole',
+    text: `${POOL}listen: unix:gyre.sock\n`,
+    at: '2:9',
+    message: /^"unix:gyre\.sock" is not a whole path$/,
+    hint: /^write unix:\/run\/gyre\.sock$/,
+  },
+  {
+    name: 'a URL with a host',
+    text: `${POOL}listen: unix://run/gyre.sock\n`,
+    at: '2:9',
+    message: /is not a whole path$/,
+  },
+  {
+    name: 'a path alone',
+    text: `${POOL}listen: /run/gyre.sock\n`,
+    at: '2:9',
+    message: /is not a listen address$/,
+    hint: /write unix:\/run\/gyre\.sock$/,
+  },
+  {
+    name: 'a folder',
+    text: `${POOL}listen: unix:/run/\n`,
+    at: '2:9',
+    message: /^"unix:\/run\/" is not the path of a file$/,
+  },
+  {
+    name: 'a path the kernel has no room for',
+    text: `${POOL}listen: unix:/${'ä'.repeat(53)}x\n`,
+    at: '2:9',
+    message: /is too long: the path has 108 bytes$/,
+    hint: /107/,
+  },
+  {
+    name: 'TLS on a Unix socket',
+    text: `${POOL}listen: tls://unix:/run/gyre.sock\n`,
+    at: '2:9',
+    message: /puts TLS on a Unix socket, which is not supported$/,
+  },
+  {
+    name: 'a mode in decimal digits',
+    text: `${POOL}listen: {address: 'unix:/run/g', mode: '698'}\n`,
+    at: '2:40',
+    message: /^"698" is not a mode in octal digits$/,
+    hint: /'660'/,
+  },
+  {
+    name: 'a mode without quotes, which might mean anything',
+    text: `${POOL}listen: {address: 'unix:/run/g', mode: 0660}\n`,
+    at: '2:40',
+    message: /^expected the mode of the socket as text$/,
+    hint: /^put it in quotes: '660'$/,
+  },
+  {
+    name: 'a mode of a port',
+    text: `${POOL}listen: {address: 1080, mode: '660'}\n`,
+    at: '2:31',
+    message: /^mode is for Unix sockets/,
+  },
+  {
+    name: 'a Unix socket twice',
+    text: `${POOL}listen: ['unix:/run/g', 'unix:/run/../run/g']\n`,
+    at: '2:25',
+    message: /^unix:\/run\/g is given twice$/,
+  },
+  // PROXY protocol
+  {
+    name: 'a load balancer that is none',
+    text: `${POOL}listen: {address: 1080, proxyProtocol: [10.0.0.0/8, true]}\n`,
+    at: '2:53',
+    message: /^expected a network such as 192\.0\.2\.0\/24$/,
+  },
+  {
+    name: 'host bits in the network of load balancers',
+    text: `${POOL}listen: [{address: 1080, proxyProtocol: 10.0.0.1/8}]\n`,
+    at: '2:41',
+    message: /bits set beyond its prefix: write 10\.0\.0\.0\/8$/,
+  },
+  {
+    name: 'PROXY headers of nobody',
+    text: `${POOL}listen: {address: 1080, proxyProtocol: []}\n`,
+    at: '2:40',
+    message: /^the list is empty$/,
+  },
+  {
+    name: 'PROXY headers on a Unix socket',
+    text: `${POOL}listen: {address: 'unix:/run/g', proxyProtocol: 10.0.0.0/8}\n`,
+    at: '2:49',
+    message: /^who connects to a Unix socket has no address/,
+  },
+  // Keys inside keys
+  {
+    name: 'a slip in a key two groups down',
+    text: `${POOL}health:\n  backoff: {frist: 5s}\n`,
+    at: '3:13',
+    message: /^unknown key "frist"$/,
+    hint: /^did you mean first\?$/,
+  },
+  {
+    name: 'an unknown key two groups down',
+    text: `${POOL}health: {probe: {target: 'tcp://192.0.2.1:443', colour: 1}}\n`,
+    at: '2:49',
+    message: /^unknown key "colour"$/,
+    hint: /^known here: target, interval, timeout, concurrency, rise, fall$/,
   },
   {
     name: 'an address twice',
@@ -810,8 +1045,8 @@ const CASES: readonly Case[] = [
     name: 'a hash of another kind',
     text: `${POOL}users:\n  - name: alice\n    passwordHash: $2y$10$abcdefghijklmnopqrstuu\n`,
     at: '4:19',
-    message: /^this is not a supported password hash$/,
-    hint: /gyre hash-password/,
+    message: /^expected a bcrypt or scrypt hash, and this is a bcrypt hash that is cut off or damaged$/,
+    hint: /^copy it whole/,
   },
   {
     name: 'a hash as a password',
@@ -885,6 +1120,25 @@ const CASES: readonly Case[] = [
     hint: /users:.*GYRE_USER.*clients:.*127\.0\.0\.1.*--open-relay/,
   },
   {
+    name: 'an address after a range, twice',
+    text: `${POOL}listen:\n  - 127.0.0.1:1-100\n  - 127.0.0.1:200\n  - tls://127.0.0.1:50-60\ntls: {cert: a, key: b}\n`,
+    at: '5:5',
+    message: /^127\.0\.0\.1:50 is given twice$/,
+    hint: /leave one/,
+  },
+  {
+    name: 'a range of public ports, once',
+    text: `${POOL}listen: [1080, ':10001-10100', 1081]\n`,
+    at: '2:16',
+    message: /^anyone who can reach \[::\]:10001-10100 could use this proxy/,
+  },
+  {
+    name: 'load balancers do not close a relay',
+    text: `${POOL}listen: {address: ':1080', proxyProtocol: 10.0.0.0/8}\n`,
+    at: '2:9',
+    message: /^anyone who can reach \[::\]:1080/,
+  },
+  {
     name: 'one public address of two',
     text: `${POOL}listen: [1080, '192.0.2.1:1080']\n`,
     at: '2:16',
@@ -921,6 +1175,16 @@ suite('every mistake has a line, a sentence and where possible a hint', () => {
     assert.deepEqual(problemsOf(`${open}clients: {allow: 10.0.0.0/8}\n`), []);
     assert.deepEqual(problemsOf(open, { GYRE_OPEN_RELAY: 'true' }), []);
     assert.deepEqual(problemsOf(open, { GYRE_USER: 'a:b' }), []);
+    assert.deepEqual(
+      problemsOf(`${POOL}listen: ['unix:/run/g', 'tls://127.0.0.1:1']\ntls: {cert: a, key: b}\n`),
+      [],
+    );
+    const certified = `${POOL}listen: tls://:1443\ntls: {cert: a, key: b, clientCa: c}\n`;
+    assert.deepEqual(problemsOf(certified), []);
+    assert.match(
+      problemsOf(certified.replace(', clientCa: c', ''))[0]!.message,
+      /^anyone who can reach tls:/,
+    );
     for (const host of ['127.0.0.1', '127.9.9.9', "'[::1]", 'localhost']) {
       assert.deepEqual(
         problemsOf(`${POOL}listen: ${host}:1080${host.startsWith("'") ? "'" : ''}\n`),

@@ -4,7 +4,13 @@ import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, suite, test } from 'node:test';
 import { STRATEGIES, type StrategyName } from '../../../src/egress/rotation/strategies.ts';
-import { ConfigError, defineConfig, loadConfig, type GyreOptions } from '../../../src/runtime/config.ts';
+import {
+  ConfigError,
+  defineConfig,
+  loadConfig,
+  type GyreOptions,
+  type ListenerConfig,
+} from '../../../src/runtime/config.ts';
 import type { Setting } from '../../../src/runtime/config/layers.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'gyre-config-'));
@@ -21,10 +27,15 @@ function flag(path: string, value: unknown, where: string): Setting {
   return { path: path.split('.'), value, where };
 }
 
+/** A listener of which nothing more is asked. */
+function plain(host: string, port: number): ListenerConfig {
+  return { at: { host, port }, tls: undefined, proxyProtocol: undefined };
+}
+
 suite('defineConfig', () => {
   test('needs nothing but a pool', () => {
     assert.deepEqual(defineConfig({ pool: '127.0.0.2-127.0.0.9' }), {
-      listen: [{ host: '127.0.0.1', port: 1080 }],
+      listen: [plain('127.0.0.1', 1080)],
       pool: ['127.0.0.2-127.0.0.9'],
       pools: {},
       strategy: 'round-robin',
@@ -37,16 +48,33 @@ suite('defineConfig', () => {
       health: { failures: 5, floor: 0.5, backoffMs: { first: 5000, last: 300_000 }, probe: undefined },
       workers: availableParallelism(),
       users: [],
-      clients: { allow: [] },
-      targets: { allowPrivate: false },
+      usersFile: undefined,
+      userCheck: undefined,
+      removedUsers: 'cut',
+      clients: { allow: [], deny: [] },
+      targets: { allowPrivate: false, rules: [] },
+      limits: {
+        global: {},
+        perListener: [{}],
+        perClient: {},
+        perUser: {},
+        users: {},
+        handshakes: 8192,
+        logins: { failures: 100, perMs: 60_000, banMs: 60_000 },
+        quotaFile: undefined,
+      },
+      overload: { descriptors: 0.95, memory: 0.9, loopDelay: 0 },
       openRelay: false,
       dns: { servers: [] },
       timeouts: {
+        proxyHeader: 3000,
         handshake: 10_000,
         connect: 4000,
         dialSocks: 5000,
         dialHttp: 10_000,
         dns: 5000,
+        response: 300_000,
+        keepAlive: 60_000,
         idle: 3_600_000,
         fin: 60_000,
         drain: 30_000,
@@ -73,11 +101,7 @@ suite('defineConfig', () => {
       echo: '127.0.0.1:0',
     };
     const config = defineConfig(all);
-    assert.deepEqual(config.listen, [
-      { host: '::1', port: 0 },
-      { host: '127.0.0.1', port: 1081 },
-      { host: '127.0.0.1', port: 5 },
-    ]);
+    assert.deepEqual(config.listen, [plain('::1', 0), plain('127.0.0.1', 1081), plain('127.0.0.1', 5)]);
     assert.deepEqual(config.pool, ['127.0.0.2', '127.0.0.3,!127.0.0.3']);
     assert.deepEqual(config.clients.allow, ['10.0.0.0/8']);
     assert.deepEqual(config.dns.servers, ['192.0.2.53', '[2001:db8::53]:5353']);
@@ -194,7 +218,7 @@ suite('loadConfig', () => {
       flags: [flag('listen', ['3'], '--listen')],
     });
     assert.deepEqual(config.pool, ['127.0.0.9']);
-    assert.deepEqual(config.listen, [{ host: '127.0.0.1', port: 3 }]);
+    assert.deepEqual(config.listen, [plain('127.0.0.1', 3)]);
   });
 
   test('GYRE_CONFIG names the file, --config another one', () => {
