@@ -25,19 +25,19 @@ export interface Request {
   readonly target: Target;
 }
 
-/** Who may log in; of one client. */
+/** Who may log in. */
 export interface LogIn {
   /** Whether credentials have to be shown at all. */
   readonly required: boolean;
   /** Undefined: refused. @throws ProxyError when it cannot be said, or not now. */
-  verify(credentials: Credentials): Identity | undefined | Promise<Identity | undefined>;
+  verify(credentials: Credentials, client: string): Identity | undefined | Promise<Identity | undefined>;
 }
 
 /** How to answer in the client's protocol. */
 export interface Inbound {
   readonly name: FirstByte;
   /** Speaks the protocol until the request is complete. Undefined: HTTP, but not for a tunnel; nothing was consumed. */
-  converse(wire: Wire, logIn: LogIn): Promise<Request | undefined>;
+  converse(wire: Wire, auth: LogIn, client: string): Promise<Request | undefined>;
   /** The answer when the tunnel stands. @param moved Its session has another egress than before. */
   granted(bound: Endpoint, moved: boolean): Buffer;
   /** The answer when it does not; undefined where the protocol has no word for it. */
@@ -51,7 +51,7 @@ export async function sniff(wire: Wire): Promise<Inbound> {
   return INBOUND[name];
 }
 
-async function converseSocks5(wire: Wire, auth: LogIn): Promise<Request> {
+async function converseSocks5(wire: Wire, auth: LogIn, client: string): Promise<Request> {
   const method = socks5.chooseMethod(await wire.read(socks5.parseGreeting), auth.required);
   wire.send(socks5.methodReply(method));
   if (method === socks5.METHOD.none) {
@@ -61,13 +61,13 @@ async function converseSocks5(wire: Wire, auth: LogIn): Promise<Request> {
       'the client offered no authentication method that is accepted here',
     );
   }
-  const identity = method === socks5.METHOD.password ? await logIn(wire, auth) : undefined;
+  const identity = method === socks5.METHOD.password ? await logIn(wire, auth, client) : undefined;
   return { identity, target: await wire.read(socks5.parseRequest) };
 }
 
-async function logIn(wire: Wire, auth: LogIn): Promise<Identity> {
+async function logIn(wire: Wire, auth: LogIn, client: string): Promise<Identity> {
   try {
-    const identity = await readLogin(wire, auth);
+    const identity = await readLogin(wire, auth, client);
     if (identity === undefined) throw new ProxyError('BAD_CREDENTIALS');
     wire.send(socks5.authReply(true));
     return identity;
@@ -80,7 +80,7 @@ async function logIn(wire: Wire, auth: LogIn): Promise<Identity> {
 }
 
 /** A login that is not even one is a wrong login: RFC 1929 has no other word for it. */
-async function readLogin(wire: Wire, auth: LogIn): Promise<Identity | undefined> {
+async function readLogin(wire: Wire, auth: LogIn, client: string): Promise<Identity | undefined> {
   let credentials: Credentials;
   try {
     credentials = await wire.read(socks5.parseCredentials);
@@ -88,27 +88,27 @@ async function readLogin(wire: Wire, auth: LogIn): Promise<Identity | undefined>
     if (error instanceof ProxyError && error.code === 'BAD_REQUEST') return undefined;
     throw error;
   }
-  return auth.verify(credentials);
+  return auth.verify(credentials, client);
 }
 
 /** SOCKS4 has a user id and no password: enough for a label and a session, not for somebody who must log in. */
-async function converseSocks4(wire: Wire, auth: LogIn): Promise<Request> {
+async function converseSocks4(wire: Wire, auth: LogIn, client: string): Promise<Request> {
   const { target, userId } = await wire.read(socks4.parseRequest);
   if (auth.required) throw new ProxyError('AUTH_REQUIRED', 'users must log in, and SOCKS4 has no passwords');
   if (userId === '') return { identity: undefined, target };
-  const identity = await auth.verify({ name: userId, password: '' });
+  const identity = await auth.verify({ name: userId, password: '' }, client);
   if (identity === undefined) throw new ProxyError('BAD_CREDENTIALS', 'the user id is malformed');
   return { identity, target };
 }
 
-async function converseConnect(wire: Wire, auth: LogIn): Promise<Request | undefined> {
+async function converseConnect(wire: Wire, auth: LogIn, client: string): Promise<Request | undefined> {
   for (let login = 1; ; login++) {
     if (!(await wire.read(wantsTunnel))) return undefined;
     const head = await wire.read(http.parseHead);
     const target = http.connectTarget(head);
     const credentials = http.basicCredentials(head);
     if (credentials === undefined && !auth.required) return { identity: undefined, target };
-    const identity = credentials === undefined ? undefined : await auth.verify(credentials);
+    const identity = credentials === undefined ? undefined : await auth.verify(credentials, client);
     if (identity !== undefined) return { identity, target };
     const error = new ProxyError(credentials === undefined ? 'AUTH_REQUIRED' : 'BAD_CREDENTIALS');
     // Bytes right behind the head belong to the tunnel that did not come about; they must not be read as a request.

@@ -100,7 +100,8 @@ async function serve(
   let inbound: Inbound | undefined;
   let way: Route | undefined;
   try {
-    const denial = await enter(connection, wire, entry, context);
+    if (entry?.trusts !== undefined) await readProxyHeader(connection, wire, entry, context);
+    const denial = admit(connection, context);
     inbound = await recognise(connection, wire, entry);
     const wantsTunnel = await handshake(connection, inbound, wire, denial, context);
     if (denial !== undefined) throw denial;
@@ -164,27 +165,29 @@ function reopenWire(leg: Leg, { timeouts, wires }: ProxyContext): Wire {
   return new Wire((wire) => leg.hand(wire), timeouts.handshake, wires);
 }
 
-/**
- * Who is there, and may it come in? What stands before the first byte of the protocol.
- * @returns why it may not, when it is to hear that in its own protocol.
- */
-async function enter(
+/** Learns from a trusted sender who is really there; TLS, if any, begins behind that. */
+async function readProxyHeader(
   connection: Connection,
   wire: Wire,
-  entry: Entry | undefined,
-  { allowsClient, enter, timeouts }: ProxyContext,
-): Promise<ProxyError | undefined> {
-  if (entry?.trusts !== undefined) {
-    const { trusts, tls } = entry;
-    if (!trusts(connection.client.address)) {
-      throw new ProxyError('CLIENT_DENIED', 'this sender is not trusted with a PROXY header');
-    }
-    const { client } = await wire.readWithin(parseProxyHeader, timeouts.proxyHeader, 'HANDSHAKE_TIMEOUT');
-    if (client !== undefined) connection.client = client;
-    if (tls !== undefined) wire.secure((socket) => tls.wrap(socket));
+  { trusts, tls }: Entry,
+  { timeouts }: ProxyContext,
+): Promise<void> {
+  if (!trusts!(connection.client.address)) {
+    throw new ProxyError('CLIENT_DENIED', 'this sender is not trusted with a PROXY header');
   }
-  connection.stay = enter(connection.client.address);
-  return allowsClient(connection.client.address) ? undefined : new ProxyError('CLIENT_DENIED');
+  const { client } = await wire.readWithin(parseProxyHeader, timeouts.proxyHeader, 'HANDSHAKE_TIMEOUT');
+  if (client !== undefined) connection.client = client;
+  if (tls !== undefined) wire.secure((socket) => tls.wrap(socket));
+}
+
+/**
+ * May the client come in?
+ * @returns why not, when it is to hear that in its own protocol.
+ */
+function admit(connection: Connection, { allowsClient, enter }: ProxyContext): ProxyError | undefined {
+  const { address } = connection.client;
+  connection.stay = enter(address);
+  return allowsClient(address) ? undefined : new ProxyError('CLIENT_DENIED');
 }
 
 /** Lets a client that is refused anyway say what it wants, and looks at no password. */
@@ -212,12 +215,8 @@ async function handshake(
   { auth }: ProxyContext,
 ): Promise<boolean> {
   connection.phase = 'handshake';
-  const { address } = connection.client;
-  const logIn: LogIn =
-    denial === undefined
-      ? { required: auth.required, verify: (credentials) => auth.verify(credentials, address) }
-      : ANYBODY;
-  const request = await inbound.converse(wire, logIn);
+  const logIn = denial === undefined ? auth : ANYBODY;
+  const request = await inbound.converse(wire, logIn, connection.client.address);
   wire.complete();
   if (request === undefined) {
     connection.inbound = 'http-forward';

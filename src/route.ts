@@ -60,7 +60,10 @@ export async function route(
   context: RouteContext,
 ): Promise<Route> {
   const pool = authorize(connection, context);
-  const addresses = await resolve(connection, pool, deadline, interrupt, context);
+  const addresses =
+    connection.target!.family === 0
+      ? await resolve(connection, pool, deadline, interrupt, context)
+      : literal(connection, context);
   const remote = await pickAndDial(connection, addresses, pool, deadline, interrupt, context);
   const way = { remote, release: () => pool.release(remote.egress) };
   try {
@@ -118,6 +121,14 @@ function checkAddress(address: string, connection: Connection, { guard, rules }:
   guard.check(address, port, verdict.explicit);
 }
 
+/** A target that needs no resolving. */
+function literal(connection: Connection, context: RouteContext): TargetAddress[] {
+  const { host, family } = connection.target!;
+  connection.phase = 'resolve';
+  checkAddress(host, connection, context);
+  return [{ address: host, family: family as Family }];
+}
+
 /** The target's addresses that may be dialled. */
 async function resolve(
   connection: Connection,
@@ -127,12 +138,8 @@ async function resolve(
   context: RouteContext,
 ): Promise<TargetAddress[]> {
   const { resolver, timeouts } = context;
-  const { host, family } = connection.target!;
+  const { host } = connection.target!;
   connection.phase = 'resolve';
-  if (family !== 0) {
-    checkAddress(host, connection, context);
-    return [{ address: host, family }];
-  }
   if (rotator.empty) throw new ProxyError('NO_EGRESS');
   const startedAt = performance.now();
   try {

@@ -16,11 +16,13 @@ export function carry(
   wanted: () => boolean,
   ended: () => void,
 ): void {
-  const gathered = new Gathered((bytes) => !wanted() || to.write(bytes));
+  const gathered = new Gathered((bytes) => {
+    if (wanted() && !to.write(bytes)) from.pause();
+  });
   let begun = false;
   from.on('data', (piece: Buffer) => {
     begun = true;
-    if (!gathered.add(piece)) from.pause();
+    gathered.add(piece);
   });
   to.on('drain', () => from.resume());
   from.on('end', () => {
@@ -39,30 +41,29 @@ export function carry(
  * queue it passes: a body in chunks of one byte must not cost hundreds of times its size.
  */
 export class Gathered {
-  readonly #write: (bytes: Buffer) => boolean;
+  readonly #write: (bytes: Buffer) => void;
   #pieces: Buffer[] = [];
 
-  /** @param write Answers false when there is no room for more. */
-  constructor(write: (bytes: Buffer) => boolean) {
+  constructor(write: (bytes: Buffer) => void) {
     this.#write = write;
   }
 
-  /** @returns false when there is no room for more. */
-  add(piece: Buffer): boolean {
+  add(piece: Buffer): void {
     if (piece.length >= SMALL) {
       this.flush();
-      return this.#write(piece);
+      this.#write(piece);
+    } else {
+      const count = this.#pieces.push(piece);
+      if (count === 1) process.nextTick(flush, this);
+      else if (count === MAX_PIECES) this.flush();
     }
-    if (this.#pieces.push(piece) === 1) process.nextTick(flush, this);
-    return this.#pieces.length < MAX_PIECES || this.flush();
   }
 
-  /** @returns false when there is no room for more. */
-  flush(): boolean {
+  flush(): void {
     const pieces = this.#pieces;
-    if (pieces.length === 0) return true;
+    if (pieces.length === 0) return;
     this.#pieces = [];
-    return this.#write(pieces.length === 1 ? pieces[0]! : Buffer.concat(pieces));
+    this.#write(pieces.length === 1 ? pieces[0]! : Buffer.concat(pieces));
   }
 }
 

@@ -23,7 +23,7 @@ export class LegStream extends Duplex {
   /** To be called when the socket has room again. */
   #written: Written | undefined = undefined;
   #released = false;
-  /** The leg is closed, but what it said before has not been taken yet. */
+  /** The leg is closed, but what it said before, its FIN included, has not been taken yet. */
   #orphaned = false;
 
   /** Hears nothing before {@link listen}. */
@@ -67,7 +67,7 @@ export class LegStream extends Duplex {
     }
     if (this.inbox.length === 0) {
       if (this.leg.ended) this.finished();
-      if (this.#orphaned) this.destroy();
+      else if (this.#orphaned) this.destroy();
     }
     if (this.hungry) this.leg.resume();
   }
@@ -130,7 +130,8 @@ export class LegStream extends Duplex {
 
   heardGone(error: NodeJS.ErrnoException | undefined): void {
     this.failure = error;
-    if (this.inbox.length > 0 && !this.#released) this.#orphaned = true;
+    const ending = this.inbox.length > 0 || (this.leg.ended && !this.readableEnded);
+    if (ending && !this.#released) this.#orphaned = true;
     else this.destroy();
   }
 

@@ -14,6 +14,7 @@ import { ThreadObserver } from '../ops/observer.ts';
 import { buildAuthenticator, type Authenticator } from '../policy/auth.ts';
 import { buildClientFilter } from '../policy/clients.ts';
 import { buildGuard, type Guard } from '../policy/guard.ts';
+import { sharedClock } from '../policy/limits/clock.ts';
 import { Limits } from '../policy/limits/limits.ts';
 import { Logins } from '../policy/limits/logins.ts';
 import type { LimitOptions } from '../policy/limits/terms.ts';
@@ -53,7 +54,7 @@ export class LaneContext {
     this.#options = options;
     this.#own = own;
     this.#rotators = new Rotators(options, table);
-    this.#limits = new Limits(limits, terms, options.limitLedger);
+    this.#limits = new Limits(limits, terms, options.limitLedger, sharedClock(), Date.now, false);
     this.#overload = new Overload(options.overload, config.overload);
     this.#auth = buildAuthenticator(accounts, {
       required: config.usersFile !== undefined,

@@ -21,6 +21,8 @@ import { DOWN, Plan, UP, type Direction, type LimitOptions, type Terms } from '.
 /** What the stays of one thread share. */
 interface Ground {
   plan: Plan;
+  /** Whether connections are counted although nothing is limited. */
+  counts: boolean;
   readonly admission: Admission;
   readonly meters: Meters;
   readonly quotas: Quotas;
@@ -35,6 +37,8 @@ export class Limits {
    * @param ledger This thread's own, from `limitLedger`. What a thread that had it before has left in it is written off.
    * @param now Milliseconds that never go back, the same on all threads.
    * @param utc Milliseconds since the epoch.
+   * @param counts Whether connections are counted from the start, or not before something is limited: then those who are
+   * here already do not count for the first limit that comes.
    * @throws RangeError for terms that make no sense.
    */
   constructor(
@@ -43,12 +47,20 @@ export class Limits {
     ledger: SharedArrayBuffer,
     now: () => number = sharedClock(),
     utc: () => number = Date.now,
+    counts: boolean = true,
   ) {
     const plan = new Plan(options);
     if (!writeOff(memory, ledger)) throw new Error('a dead thread has to be written off before others begin');
     const quotas = new Quotas(memory, utc);
     const admission = new Admission(memory, ledger, quotas, now, utc);
-    this.#ground = { plan, admission, meters: new Meters(memory), quotas, now };
+    this.#ground = {
+      plan,
+      counts: counts || plan.limited,
+      admission,
+      meters: new Meters(memory),
+      quotas,
+      now,
+    };
   }
 
   /**
@@ -62,8 +74,11 @@ export class Limits {
   /** Other terms, also for those who are here: nobody is cut, who is above a new limit only gets no more. */
   replace(options: LimitOptions): void {
     this.#ground.plan = new Plan(options);
+    this.#ground.counts ||= this.#ground.plan.limited;
   }
 }
+
+const NOTHING: readonly never[] = [];
 
 /** What one connection has of the limits. */
 export class Stay {
@@ -75,9 +90,10 @@ export class Stay {
   /** The plan that {@link #terms} are of. */
   #plan: Plan | undefined = undefined;
   #terms: readonly Terms[] = [];
-  readonly #shapers: [SharedShaper | undefined, SharedShaper | undefined] = [undefined, undefined];
+  #shapers: readonly SharedShaper[] = NOTHING;
+  #directions: [SharedShaper | undefined, SharedShaper | undefined] | undefined = undefined;
   /** By kind: bytes that could not be counted at once. */
-  readonly #unspent: [number, number, number, number] = [0, 0, 0, 0];
+  #unspent: [number, number, number, number] | undefined = undefined;
 
   constructor(ground: Ground, holding: Holding) {
     this.#ground = ground;
@@ -93,16 +109,17 @@ export class Stay {
    */
   settle(listener: number, user: string | undefined): void {
     if (this.#left) throw new ProxyError('CLIENT_GONE');
-    const { admission, plan } = this.#ground;
+    const { admission, plan, counts } = this.#ground;
+    if (!counts) return admission.leave(this.#holding);
     if (this.#holding.settled && listener === this.#listener && user === this.#user) return;
     try {
       admission.settle(this.#holding, listener, user, plan);
       this.#listener = listener;
       this.#user = user;
-      this.#unspent.fill(0);
+      this.#unspent?.fill(0);
     } finally {
       // The slots that the shapers count at may be somebody else's by now.
-      for (const shaper of this.#shapers) shaper?.end();
+      for (const shaper of this.#shapers) shaper.end();
       this.#plan = undefined;
       this.#current();
     }
@@ -129,6 +146,7 @@ export class Stay {
     for (let kind = 0; kind < terms.length; kind++) {
       const { quotaBytes, period } = terms[kind]!;
       if (slots[kind] === -1 || quotaBytes === Infinity) continue;
+      this.#unspent ??= [0, 0, 0, 0];
       const due = this.#unspent[kind]! + bytes;
       const used = this.#ground.quotas.spend(slots[kind]!, period, due);
       this.#unspent[kind] = used === undefined ? due : 0;
@@ -141,29 +159,32 @@ export class Stay {
   leave(): void {
     if (this.#left) return;
     this.#left = true;
-    for (const shaper of this.#shapers) shaper?.end();
+    for (const shaper of this.#shapers) shaper.end();
     this.#ground.admission.leave(this.#holding);
   }
 
   #shaper(direction: Direction): Shaper | undefined {
     const terms = this.#current();
     if (terms.every(({ speeds }) => speeds[direction] === Infinity)) return undefined;
-    if (this.#shapers[direction] === undefined) {
-      const { meters, now } = this.#ground;
-      this.#shapers[direction] = new SharedShaper(meters, direction, now);
-      this.#shapers[direction].follow(this.#holding.slots, terms);
-    }
-    return this.#shapers[direction];
+    this.#directions ??= [undefined, undefined];
+    const known = this.#directions[direction];
+    if (known !== undefined) return known;
+    const { meters, now } = this.#ground;
+    const shaper = new SharedShaper(meters, direction, now);
+    shaper.follow(this.#holding.slots, terms);
+    this.#directions[direction] = shaper;
+    this.#shapers = [...this.#shapers, shaper];
+    return shaper;
   }
 
   /** Those of the present plan; none before it has settled and after it has left. */
   #current(): readonly Terms[] {
-    if (!this.#holding.settled || this.#left) return [];
+    if (!this.#holding.settled || this.#left) return NOTHING;
     const { plan } = this.#ground;
     if (plan !== this.#plan) {
       this.#plan = plan;
       this.#terms = plan.terms(this.#listener, this.#holding.client !== undefined, this.#user);
-      for (const shaper of this.#shapers) shaper?.follow(this.#holding.slots, this.#terms);
+      for (const shaper of this.#shapers) shaper.follow(this.#holding.slots, this.#terms);
     }
     return this.#terms;
   }

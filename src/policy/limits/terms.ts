@@ -76,6 +76,8 @@ const UNLIMITED: Terms = compile({}, 'nobody');
 /** The limits of everybody; replaced as a whole when the config changes. */
 export class Plan {
   readonly handshakes: number;
+  /** Whether anything at all is limited but handshakes. */
+  readonly limited: boolean;
   readonly #global: Terms;
   readonly #listeners: readonly Terms[];
   readonly #client: Terms;
@@ -96,6 +98,8 @@ export class Plan {
         compile({ ...perUser, ...terms }, `user ${JSON.stringify(name)}`),
       ]),
     );
+    const all = [this.#global, ...this.#listeners, this.#client, this.#anyUser, ...this.#users.values()];
+    this.limited = all.some(({ limited }) => limited);
   }
 
   /** By {@link Kind}. @param client Whether the client has an address; one on a socket file has none. */

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import * as fc from 'fast-check';
-import { HANDSHAKES, GATE } from '../../../../src/policy/limits/memory.ts';
+import { Limits, type Stay } from '../../../../src/policy/limits/limits.ts';
+import { HANDSHAKES, GATE, limitMemory } from '../../../../src/policy/limits/memory.ts';
+import { heldPlaces, limitLedger } from '../../../../src/policy/limits/places.ts';
 import type { LimitOptions } from '../../../../src/policy/limits/terms.ts';
 import { limitOptions, NOBODY, refused, refusal, Stage } from './stage.ts';
 
@@ -155,6 +157,24 @@ suite('a stay', () => {
   test('that nothing limits has nothing to do', () => {
     const stay = new Stage().connect();
     assert.deepEqual([stay.up, stay.down, stay.spend(1e12)], [undefined, undefined, true]);
+  });
+
+  test('is not counted where that was asked for, before there is a first limit', () => {
+    const memory = limitMemory(limitOptions({}), 1024);
+    const limits = new Limits(memory, limitOptions({}), limitLedger(memory), undefined, undefined, false);
+    const connect = (): Stay => {
+      const stay = limits.enter(CLIENT);
+      assert.equal(heldPlaces(memory).handshakes, 1);
+      stay.settle(0, 'alice');
+      return stay;
+    };
+    const early = connect();
+    assert.deepEqual(heldPlaces(memory), NOBODY);
+    limits.replace(limitOptions({ perUser: { connections: 1 } }));
+    const late = connect();
+    assert.equal(refusal(connect)?.code, 'TOO_MANY_CONNECTIONS');
+    for (const stay of [early, late, early]) stay.leave();
+    assert.deepEqual(heldPlaces(memory), NOBODY);
   });
 
   test('of a listener there is no place for is a mistake that takes nothing', () => {
