@@ -61,8 +61,9 @@ export function unmapped(address: string): string {
   return address.startsWith('::ffff:') && address.includes('.') ? address.slice(7) : address;
 }
 
-/** `192.0.2.1:80`, `[2001:db8::1]:80`, `example.com:80`. Not escaped. */
+/** `192.0.2.1:80`, `[2001:db8::1]:80`, `example.com:80`; `unix` for a client on a socket file. Not escaped. */
 export function hostPort(host: string, port: number): string {
+  if (host === 'unix' && port === 0) return host;
   return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
 }
 

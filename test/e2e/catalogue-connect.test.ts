@@ -102,6 +102,17 @@ test('E16: a login that is tried again behind a 407 with a body still on its way
   assert.equal((await other.rest()).length, 0);
 });
 
+test('E16: who leaves after a 407, or stays silent, is told nothing more', async () => {
+  await using proxy = await gateway({ ...USERS, timeouts: { handshake: '200ms' } });
+  for (const leaves of [true, false]) {
+    using client = await Peer.connect(proxy.endpoints[0]!.port);
+    client.write(connect('h:443'));
+    assert.equal((await client.readHttp()).status, 407);
+    if (leaves) client.end();
+    assert.equal((await client.rest()).toString(), '');
+  }
+});
+
 test('E18: a password is all that stands behind the first colon', async () => {
   await using target = await Target.listen((socket) => socket.end());
   await using proxy = await gateway(USERS);

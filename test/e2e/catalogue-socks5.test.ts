@@ -48,6 +48,16 @@ describe('A: detection and method negotiation', () => {
     assert.equal(await client.readHex(2), '0500');
   });
 
+  test('A2: a greeting that ends in the middle is answered by no message of a later stage', async () => {
+    await using proxy = await gateway();
+    for (const begun of ['05', '05 02', '05 02 00']) {
+      using client = await Peer.connect(proxy.endpoints[0]!.port);
+      client.write(begun);
+      client.end();
+      assert.equal((await client.rest()).toString('hex'), '', begun);
+    }
+  });
+
   const METHODS: readonly (readonly [row: string, greeting: string, open: string, guarded: string])[] = [
     ['A4: no method at all', '05 00', '05ff', '05ff'],
     ['A7: methods nobody knows', '05 03 99 21 10', '05ff', '05ff'],

@@ -3,13 +3,23 @@ import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { readdirSync } from 'node:fs';
 import { describe, test } from 'node:test';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { eventually, gateway } from '../support/gateway.ts';
 import { answer, ask, clientOf, readHead, readMessage } from '../support/http-bytes.ts';
 import { Target, type Peer } from '../support/peer.ts';
 
 const MIB = 1024 * 1024;
 const BLOCK = randomBytes(MIB);
-const CHUNK = Buffer.concat([Buffer.from('100000\r\n'), BLOCK, Buffer.from('\r\n')]);
+
+setFlagsFromString('--expose-gc');
+const collectGarbage = runInNewContext('gc') as () => void;
+
+/** Bytes in buffers that somebody still holds. */
+function liveBytes(): number {
+  collectGarbage();
+  return process.memoryUsage().arrayBuffers;
+}
 
 /**
  * Writes as fast as the other side reads.
@@ -83,33 +93,62 @@ for (const adopt of [true, false]) {
     }
 
     for (const up of [true, false]) {
-      test(`F30, J8: ${up ? 'a target' : 'a client'} that does not read stalls the other side, and gets everything later`, async () => {
-        await using target = await Target.listen();
-        await using proxy = await gateway({}, adopt);
-        using client = await clientOf(proxy);
-        client.text(ask('POST', `http://127.0.0.1:${target.port}/`, 'Transfer-Encoding: chunked'));
-        const server = await target.accept();
-        await readHead(server);
-        if (!up) server.text('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n');
-        if (!up) await readHead(client);
-        const [from, to] = up ? [client, server] : [server, client];
-        to.socket.pause();
-        const before = process.memoryUsage().arrayBuffers;
-        let written = 0;
-        // Stalled: the kernel and the proxy have what they take, the rest stays with the sender.
-        while (from.socket.writableLength < 32 * MIB) {
-          from.socket.write(CHUNK);
-          assert.ok(++written < 512, 'the sender is never stalled');
-          await new Promise(setImmediate);
-        }
-        const held = process.memoryUsage().arrayBuffers - before;
-        assert.ok(held < 8 * MIB, `${held} bytes are held`);
-        from.text('0\r\n\r\n');
-        to.socket.resume();
-        assert.equal(await countBlocks(to), written);
-      });
+      for (const size of [MIB, 1000]) {
+        const who = up ? 'a target' : 'a client';
+        test(`F30, J8: ${who} that does not read stalls the other side, and gets all later; chunks of ${size}`, async () => {
+          await using target = await Target.listen();
+          await using proxy = await gateway({}, adopt);
+          using client = await clientOf(proxy);
+          client.text(ask('POST', `http://127.0.0.1:${target.port}/`, 'Transfer-Encoding: chunked'));
+          const server = await target.accept();
+          await readHead(server);
+          if (!up) server.text('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n');
+          if (!up) await readHead(client);
+          const [from, to] = up ? [client, server] : [server, client];
+          to.socket.pause();
+          const block = inChunks(BLOCK, size);
+          const before = liveBytes();
+          let written = 0;
+          // Stalled: the kernel and the proxy have what they take, the rest stays with the sender.
+          while (from.socket.writableLength < 32 * MIB) {
+            from.socket.write(block);
+            assert.ok(++written < 512, 'the sender is never stalled');
+            await new Promise(setImmediate);
+          }
+          const held = liveBytes() - before;
+          assert.ok(held < 2 * MIB, `${held} bytes are held`);
+          from.text('0\r\n\r\n');
+          to.socket.resume();
+          assert.equal(await countBlocks(to), written);
+        });
+      }
     }
+
+    test('a body in chunks of one byte costs and means no more than it should, both ways', async () => {
+      await using target = await Target.listen();
+      await using proxy = await gateway({}, adopt);
+      using client = await clientOf(proxy);
+      const body = BLOCK.subarray(0, 100_000);
+      const chunks = Buffer.concat([inChunks(body, 1), Buffer.from('0\r\n\r\n')]);
+      client.text(ask('POST', `http://127.0.0.1:${target.port}/`, 'Transfer-Encoding: chunked'));
+      client.write(chunks);
+      const server = await target.accept();
+      const request = await readMessage(server);
+      assert.ok(request.body.equals(body));
+      server.text('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n');
+      server.write(chunks);
+      assert.ok((await readMessage(client)).body.equals(body));
+    });
   });
+}
+
+function inChunks(body: Buffer, size: number): Buffer {
+  const parts: Buffer[] = [];
+  for (let at = 0; at < body.length; at += size) {
+    const chunk = body.subarray(at, at + size);
+    parts.push(Buffer.from(`${chunk.length.toString(16)}\r\n`), chunk, Buffer.from('\r\n'));
+  }
+  return Buffer.concat(parts);
 }
 
 /** Reads chunks until the last one; each must be pieces of {@link BLOCK}, in order. @returns how many blocks. */

@@ -76,6 +76,17 @@ for (const adopt of [true, false]) {
       assert.deepEqual([tunnels, sent, received], [1, up.length, down.length + 27]);
     });
 
+    test('exactly as many early frames as one read brings, and more behind them', async () => {
+      const up = randomBytes(65_536);
+      await using pair = await offer(up, undefined, adopt);
+      const { client, server } = pair;
+      server.text(AGREED);
+      await readHead(client);
+      assert.equal(sha256(await server.read(up.length)), sha256(up));
+      client.text('more');
+      assert.equal((await server.read(4)).toString(), 'more');
+    });
+
     test('a reset on one side is one on the other', async () => {
       await using pair = await offer(undefined, undefined, adopt);
       const { proxy, client, server } = pair;

@@ -83,6 +83,7 @@ test('hosts and ports', () => {
   assert.equal(hostPort('192.0.2.1', 80), '192.0.2.1:80');
   assert.equal(hostPort('example.com', 443), 'example.com:443');
   assert.equal(hostPort('2001:db8::1', 443), '[2001:db8::1]:443');
+  assert.equal(hostPort('unix', 0), 'unix');
 });
 
 test('only a mapped IPv4 address is unmapped', () => {
