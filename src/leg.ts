@@ -94,6 +94,8 @@ export class Leg {
   #buffer: Buffer;
   readonly #byOnread: boolean;
   #paused = false;
+  /** A read is being handed over: another buffer may be named for the next one. */
+  #hearing = false;
   /** Runs while the shaper has it rest. */
   #rest: NodeJS.Timeout | undefined = undefined;
   #error: NodeJS.ErrnoException | undefined = undefined;
@@ -176,6 +178,11 @@ export class Leg {
     return socket;
   }
 
+  /** Closes at once, with an RST where there is one: a socket file and TLS have none. */
+  reset(): void {
+    reset(this.socket);
+  }
+
   /** Whether a write is still waiting for the kernel. */
   get pending(): boolean {
     return this.socket.writableLength > 0;
@@ -183,8 +190,9 @@ export class Leg {
 
   /** A read filled the buffer, or came back nearly empty: read with a bigger or the shared one from now on. */
   fit(chunkBytes: number): void {
-    // What is to be slowed down is not read in big pieces.
-    if (!this.#byOnread || this.shaper !== undefined) return;
+    // Outside of a read the kernel has been given the shared buffer already. What is to be slowed down is not read in
+    // big pieces.
+    if (!this.#byOnread || !this.#hearing || this.shaper !== undefined) return;
     if (this.#buffer === this.buffers.shared) {
       if (chunkBytes === SHARED_BYTES) this.#buffer = this.buffers.takePrivate();
     } else if (chunkBytes < QUIET_BYTES) {
@@ -236,8 +244,24 @@ export class Leg {
   #onread(): OnRead {
     return {
       buffer: () => this.#buffer,
-      callback: (bytes) => this.#hear(this.#buffer.subarray(0, bytes), this.#buffer === this.buffers.shared),
+      callback: (bytes) => {
+        this.#hearing = true;
+        const go = this.#hear(this.#buffer.subarray(0, bytes), this.#buffer === this.buffers.shared);
+        this.#hearing = false;
+        return go;
+      },
     };
+  }
+}
+
+/** See {@link Leg.reset}. */
+export function reset(socket: Socket): void {
+  if (socket.destroyed) return;
+  try {
+    socket.resetAndDestroy();
+  } catch {
+    // It throws for every handle that is not one of TCP.
+    socket.destroy();
   }
 }
 

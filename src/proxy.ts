@@ -14,7 +14,7 @@ import { Connection, type Endpoint, type Observer, type Stay } from './connectio
 import { ProxyError } from './errors.ts';
 import { forward, type Forward } from './forward/forward.ts';
 import { sniff, type Inbound, type LogIn } from './handshake.ts';
-import { Leg, type ReadBuffers } from './leg.ts';
+import { Leg, reset, type ReadBuffers } from './leg.ts';
 import type { Authenticator } from './policy/auth.ts';
 import { parseProxyHeader } from './protocol/proxy-header.ts';
 import { sessionOfServerName } from './protocol/server-name.ts';
@@ -139,7 +139,7 @@ function accept(
 /** What costs least: no answer, and nothing that lingers. */
 function shed(accepted: Socket, connection: Connection, { observer }: ProxyContext): void {
   accepted.on('error', () => {});
-  accepted.resetAndDestroy();
+  reset(accepted);
   connection.failure = new ProxyError('OVERLOADED');
   account(connection, observer);
 }

@@ -263,7 +263,7 @@ export class Tunnel {
     this.#spend(this.#up.bytesPassed + this.#down.bytesPassed);
     for (const { from, to } of [this.#up, this.#down]) {
       if (!to.pending) from.settle();
-      if (reset) from.socket.resetAndDestroy();
+      if (reset) from.reset();
       else from.socket.destroy();
     }
     this.#finished();

@@ -49,12 +49,7 @@ export class LegStream extends Duplex {
 
   /** Ends it by RST, where the socket knows such a thing: those of TLS and in the file system do not. */
   abort(): void {
-    const { socket } = this.leg;
-    try {
-      if (!socket.destroyed) socket.resetAndDestroy();
-    } catch {
-      socket.destroy();
-    }
+    this.leg.reset();
     this.destroy();
   }
 

@@ -319,6 +319,23 @@ for (const workers of [0, 2]) {
   });
 }
 
+test('J4: a target that resets ends tunnels of clients that cannot be reset, and nothing else', async () => {
+  await using target = await Target.listen();
+  const file = path('reset.sock');
+  await using proxy = await start([{ address: 'tls://127.0.0.1:0', ...files() }, `unix:${file}`]);
+  const local = connectSocket(file);
+  await once(local, 'connect');
+  for (const socket of [await secure(proxy.endpoints[0]!.port), local]) {
+    using client = new Peer(socket);
+    const { server } = await tunnel(client, target);
+    await pingPong(client, server);
+    server.reset();
+    await client.rest();
+  }
+  await eventually('both are counted', () => proxy.stats().failures.TARGET_RESET === 2);
+  assert.equal(proxy.stats().active, 0);
+});
+
 test('a file that is no socket is never removed', async () => {
   const letter = path('letter.txt');
   writeFileSync(letter, 'dear reader');
