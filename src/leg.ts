@@ -17,6 +17,8 @@ export const SHARED_BYTES = 65_536;
 export const PRIVATE_BYTES = 262_144;
 /** A busy leg whose reads fall below this goes back to the shared buffer; bytes. */
 const QUIET_BYTES = 16_384;
+/** How often a half-closed leg inside TLS is looked at; milliseconds. */
+const HALF_CLOSED_MS = 500;
 /** Private buffers kept for the next busy leg of the thread. */
 const SPARE_BUFFERS = 8;
 
@@ -68,6 +70,8 @@ export class ReadBuffers {
 interface Handle {
   readonly reading: boolean;
   useUserBuffer(buffer: Uint8Array): void;
+  /** @returns 0, or a negative error number. */
+  getpeername(out: object): number;
 }
 
 const handleOf = (socket: Socket): Handle | null | undefined =>
@@ -130,6 +134,7 @@ export class Leg {
 
   /** The client's leg inside TLS, which takes no buffers of ours. */
   static secure(tls: TLSSocket, reader: Reader, buffers: ReadBuffers): Leg {
+    tls.once('end', () => watchHalfClosed(tls));
     return new Leg(reader, buffers, false, (leg) => listenToData(tls, leg));
   }
 
@@ -263,6 +268,24 @@ export function reset(socket: Socket): void {
     // It throws for every handle that is not one of TCP.
     socket.destroy();
   }
+}
+
+/**
+ * Behind the end of what a peer says, a TLSSocket hears of no reset: writes to it would wait for ever. The kernel knows a
+ * connection that was reset by having forgotten its peer (getpeername(2), `ENOTCONN`).
+ */
+function watchHalfClosed(tls: TLSSocket): void {
+  const timer = setInterval(() => {
+    if (hasPeer(tls)) return;
+    const error: NodeJS.ErrnoException = new Error('the peer has reset the connection');
+    tls.destroy(Object.assign(error, { code: 'ECONNRESET' }));
+  }, HALF_CLOSED_MS);
+  tls.once('close', () => clearInterval(timer));
+}
+
+function hasPeer(socket: Socket): boolean {
+  const handle = handleOf(socket);
+  return typeof handle?.getpeername !== 'function' || handle.getpeername({}) === 0;
 }
 
 /** Hears nothing any more. */
