@@ -107,7 +107,7 @@ const URLS: readonly Vector[] = [
   url('F26.5', () => '*', ORIGIN_FORM, 'OPTIONS'),
   url('F26.6', (to) => to, ORIGIN_FORM),
   url('F27', (to) => `https://${to}/p`, `${SCHEME} For https a client opens a tunnel.`),
-  ...['ftp', 'file', 'gopher', 'ws', 'unix'].map((scheme, index) =>
+  ...['ftp', 'file', 'gopher', 'unix'].map((scheme, index) =>
     url(`F27.${index + 2}`, (to) => `${scheme}://${to}/p`, SCHEME),
   ),
   url(

@@ -72,7 +72,8 @@ export function bodyOf(head: Head): Body {
   return Number(lengths[0]);
 }
 
-const HTTP_URL = /^http:\/\/([^/?#]*)([^#]*)/i;
+/** aiohttp, for one, asks for a WebSocket by its own scheme, which RFC 6455 §3 gives the port of http. */
+const HTTP_URL = /^(?:http|ws):\/\/([^/?#]*)([^#]*)/i;
 
 /** @throws ProxyError `BAD_REQUEST`, `BAD_TARGET`, `TARGET_DENIED`. */
 export function forwardTarget(method: string, url: string): Destination {

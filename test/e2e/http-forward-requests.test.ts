@@ -148,7 +148,6 @@ test('F27: only http URLs are forwarded, and never with a name or password in th
       `gopher://${at}/`,
       'file:///etc/passwd',
       'unix:/run/x.sock',
-      `ws://${at}/`,
       'http:/h/',
       'http:h',
       'http://',

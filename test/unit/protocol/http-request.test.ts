@@ -158,3 +158,9 @@ test('any URL at all is a destination or a ProxyError, and a destination can be 
     { numRuns: 5000 },
   );
 });
+
+test('F17: a WebSocket may be asked for by its own scheme', () => {
+  const { target, authority, path } = forwardTarget('GET', 'ws://example.com/chat?a=b');
+  assert.deepEqual(target, { host: 'example.com', port: 80, family: 0 });
+  assert.deepEqual([authority, path], ['example.com', '/chat?a=b']);
+});
