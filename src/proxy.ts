@@ -29,8 +29,8 @@ export interface ProxyContext extends RouteContext {
   readonly allowsClient: (address: string) => boolean;
   /** A client begins. @throws ProxyError when its address has too many unfinished requests. */
   readonly enter: (client: string) => Stay;
-  /** New clients are to be refused at once. */
-  readonly overloaded: () => boolean;
+  /** Clients are told of as they come and go. */
+  readonly overload: Load;
   readonly tunnels: Tunnels;
   /** Clients whose tunnel does not stand yet. */
   readonly wires: Set<Wire>;
@@ -42,6 +42,14 @@ export interface ProxyContext extends RouteContext {
   /** Accepted sockets may be read by `onread`; see `leg.ts`. */
   adoptHandles: boolean;
   readonly nextId: () => string;
+}
+
+/** What the host can bear. */
+export interface Load {
+  /** @returns false when the client is to be turned away at once. */
+  came(): boolean;
+  /** The client is gone, turned away or not. */
+  left(): void;
 }
 
 /** Milliseconds. */
@@ -73,7 +81,17 @@ export interface Entry {
 /** Takes an accepted socket from its first byte to its end. Never rejects. */
 export async function proxy(accepted: Socket, entry: Entry, context: ProxyContext): Promise<void> {
   const connection = accept(accepted, entry, context);
-  if (context.overloaded()) return shed(accepted, connection, context);
+  if (context.overload.came()) await attend(accepted, connection, entry, context);
+  else shed(accepted, connection, context);
+  context.overload.left();
+}
+
+async function attend(
+  accepted: Socket,
+  connection: Connection,
+  entry: Entry,
+  context: ProxyContext,
+): Promise<void> {
   const wire = openWire(accepted, entry, context);
   let leg = await serve(connection, wire, entry, context);
   // A client whose requests were forwarded may want a tunnel in the end: for that it is a client like any other.

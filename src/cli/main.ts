@@ -45,6 +45,7 @@ export function buildProgram(): Command {
     .helpCommand('help [command]', 'print the help of a command')
     .option('--no-color', 'no colours; NO_COLOR does the same')
     .exitOverride()
+    .configureOutput({ outputError: (text, write) => write(withoutValues(text)) })
     .showHelpAfterError('Add --help to see what can be written.')
     .configureHelp({ styleTitle: (title) => paint('bold', title, process.stdout), showGlobalOptions: false })
     .on('option:no-color', withoutColor)
@@ -57,6 +58,11 @@ export function buildProgram(): Command {
   registerCert(program);
   registerHealthcheck(program);
   return program;
+}
+
+/** What was taken for an option or an argument by mistake may be a password: the name is enough to find it by. */
+function withoutValues(text: string): string {
+  return text.replaceAll(/'([^']*?)([=:])[^']*'/g, "'$1$2…'").replace(/(but got \d+): .*/, '$1.');
 }
 
 function version(): string {

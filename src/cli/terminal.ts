@@ -10,7 +10,12 @@ export function say(text: string): void {
 
 /** One or more lines about what happens, or what went wrong. */
 export function complain(text: string): void {
-  process.stderr.write(`${text}\n`);
+  process.stderr.write(`${withoutPasswords(text)}\n`);
+}
+
+/** Mistakes are quoted, and what stands in a wrong place may be `NAME:PASSWORD@HOST`. */
+function withoutPasswords(text: string): string {
+  return text.replaceAll(/([^\s"'/@:=]+):[^\s"'/@]+@/g, '$1:*@');
 }
 
 /** Paints for a stream that is a terminal, unless NO_COLOR is set. */

@@ -160,6 +160,7 @@ export class Conversation implements Forward, Listener {
   }
 
   #next(): void {
+    if (!this.#records.await()) return this.#close();
     this.#deadline.set(this.#context.timeouts.keepAlive, () => this.#close());
     this.#client.next();
   }
@@ -221,6 +222,7 @@ export class Conversation implements Forward, Listener {
   }
 
   #forget(): void {
+    this.#records.end();
     this.#deadline.clear();
     this.#context.forwards.delete(this);
   }

@@ -64,19 +64,30 @@ export class OwnAddresses implements Disposable {
 
   async #look(): Promise<void> {
     const begun = performance.now();
-    const { files, interfaces, intervalMs } = this.#options;
+    const { files, intervalMs } = this.#options;
     try {
       const [ipv4, ipv6] = await Promise.all(files.map(readWhole));
       const seen = `${ipv4}\n${ipv6}`;
       if (seen !== this.#seen) this.#replace([...localIpv4(ipv4!), ...localIpv6(ipv6!)]);
       this.#seen = seen;
-    } catch {
-      this.#seen = '';
-      this.#replace(onInterfaces(interfaces()));
+    } catch (error) {
+      this.#lookElsewhere(error);
     }
     if (this.#closed) return;
     const wait = Math.max(intervalMs, LOOK_SHARE * (performance.now() - begun));
     this.#timer = setTimeout(() => void this.#look(), wait).unref();
+  }
+
+  /** Without the kernel's files the interfaces have to do; without descriptors, what was found last. */
+  #lookElsewhere(error: unknown): void {
+    const { code } = error as NodeJS.ErrnoException;
+    if (this.#seen !== '' && code !== 'ENOENT' && code !== 'EACCES') return;
+    try {
+      this.#replace(onInterfaces(this.#options.interfaces()));
+      this.#seen = '';
+    } catch {
+      // Nothing at all can be asked: it stays as it was.
+    }
   }
 
   #replace(local: readonly LocalNetwork[]): void {

@@ -55,7 +55,7 @@ export class LaneContext {
     this.#own = own;
     this.#rotators = new Rotators(options, table);
     this.#limits = new Limits(limits, terms, options.limitLedger, sharedClock(), Date.now, false);
-    this.#overload = new Overload(options.overload, config.overload);
+    this.#overload = new Overload(options.overload, config.overload, index);
     this.#auth = buildAuthenticator(accounts, {
       required: config.usersFile !== undefined,
       external: config.userCheck,
@@ -66,7 +66,7 @@ export class LaneContext {
       auth: this.#auth,
       allowsClient: clientFilter(config.clients),
       enter: (client): Stay => this.#limits.enter(client),
-      overloaded: () => this.#overload.now,
+      overload: this.#overload,
       guard: this.#guard([]),
       rules: rulesOf(config, accounts),
       knows: (user) => this.#auth.knows(user),

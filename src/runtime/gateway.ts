@@ -107,7 +107,7 @@ class RunningGateway implements Gateway {
       table: this.#membership.memory,
       sessions: this.#sessions,
       limits: this.#limits,
-      overload: overloadMemory(),
+      overload: overloadMemory(Math.max(1, config.workers)),
       ports: config.ports === 'own' ? this.#ports : undefined,
       counters: this.#counters,
       accessFormat: outputs.accessFormat,

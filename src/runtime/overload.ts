@@ -22,39 +22,71 @@ const RESERVE = 64;
 /** Over when it falls below this share of the threshold: on and off must not take turns with every look. */
 const RELIEF = 0.95;
 
-/** What the main thread says to all lanes: 0 = fine. */
-export function overloadMemory(): SharedArrayBuffer {
-  return new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT);
+/** Words of the shared memory: what the main thread found, ... */
+const OVERLOADED = 0;
+/** ... how many clients all lanes together may have, ... */
+const MOST_CLIENTS = 1;
+/** ... and how many each lane has. */
+const FIRST_LANE = 2;
+
+/** Shared by the main thread and all lanes. */
+export function overloadMemory(lanes: number): SharedArrayBuffer {
+  return new SharedArrayBuffer((FIRST_LANE + lanes) * Int32Array.BYTES_PER_ELEMENT);
 }
 
-/** How much there is, and how much of it is used; `most` 0 = not known. */
+/** How much there is, and how much of it is used; `most` 0 = not known. Either may throw: then nothing has changed. */
 interface Resource {
   readonly most: () => number;
   readonly used: () => number;
 }
 
+/** Descriptors a client takes: its own, and that of its remote. */
+const A_CLIENT = 2;
+
 /** The main thread's part. */
 export class OverloadWatch {
-  readonly #flag: Int32Array;
+  readonly #memory: Int32Array;
+  readonly #host: Host;
+  readonly #share: number;
   readonly #watches: readonly Watch[];
   readonly #log: Log;
   #timer: NodeJS.Timeout | undefined = undefined;
 
   constructor(memory: SharedArrayBuffer, options: OverloadOptions, log: Log, host: Host = HOST) {
-    this.#flag = new Int32Array(memory);
+    this.#memory = new Int32Array(memory);
+    this.#memory[MOST_CLIENTS] = MANY;
+    this.#host = host;
+    this.#share = options.descriptors || 1;
     this.#log = log;
+    const shared = this.#memory;
+    const clients = { most: () => shared[MOST_CLIENTS]!, used: () => clientsIn(shared) };
     this.#watches = [
       new Watch('descriptors', options.descriptors, host.descriptors),
+      // The same by what clients will need, so that it is told too.
+      new Watch('descriptors for clients', 1, clients),
       new Watch('memory', options.memory, host.memory),
     ].filter(({ share }) => share > 0);
   }
 
+  /** To be called when all that is no client has its descriptors. */
   start(): void {
+    this.#countDescriptors();
     this.#timer = setInterval(() => this.look(), LOOK_MS).unref();
   }
 
   stop(): void {
     clearInterval(this.#timer);
+  }
+
+  /**
+   * A burst of clients is over before anybody has looked, and at the last descriptor accept(2) fails again and again: so
+   * the lanes count their clients, and how many there may be is told to them beforehand, whatever share is configured.
+   */
+  #countDescriptors(): void {
+    const { most, used } = this.#host.descriptors;
+    if (most() === 0) return;
+    const clients = Math.floor((most() * this.#share - used()) / A_CLIENT);
+    this.#memory[MOST_CLIENTS] = Math.max(1, Math.min(MANY, clients));
   }
 
   look(): void {
@@ -68,7 +100,7 @@ export class OverloadWatch {
       if (watch.over) this.#log.warn('overloaded: new clients are refused', { what, used, most });
       else this.#log.info('no longer overloaded', { what, used, most });
     }
-    Atomics.store(this.#flag, 0, overloaded);
+    Atomics.store(this.#memory, OVERLOADED, overloaded);
   }
 }
 
@@ -87,30 +119,49 @@ class Watch {
   }
 
   look(): void {
-    this.most = this.#resource.most();
-    this.used = this.most === 0 ? 0 : this.#resource.used();
+    try {
+      this.most = this.#resource.most();
+      this.used = this.most === 0 ? 0 : this.#resource.used();
+    } catch {
+      // Looking takes a descriptor as well.
+      return;
+    }
     const threshold = this.most * this.share * (this.over ? RELIEF : 1);
     this.over = this.most > 0 && this.used >= threshold;
   }
 }
 
-/** A lane's part: what the main thread says, and its own loop. */
+/** A lane's part: what the main thread says, its own loop, and the clients of all lanes. */
 export class Overload {
-  readonly #flag: Int32Array;
+  readonly #memory: Int32Array;
+  readonly #own: number;
   readonly #delayMs: number;
   readonly #timer: NodeJS.Timeout | undefined;
   #beatAt = performance.now();
   #lateBeats = 0;
 
-  constructor(memory: SharedArrayBuffer, { loopDelay }: OverloadOptions) {
-    this.#flag = new Int32Array(memory);
+  /** @param lane From 0 on. What a thread that died had counted is forgotten. */
+  constructor(memory: SharedArrayBuffer, { loopDelay }: OverloadOptions, lane: number) {
+    this.#memory = new Int32Array(memory);
+    this.#own = FIRST_LANE + lane;
+    this.#memory[this.#own] = 0;
     this.#delayMs = loopDelay;
     this.#timer = loopDelay === 0 ? undefined : setInterval(() => this.#beat(), BEAT_MS).unref();
   }
 
-  /** Whether a new client is to be refused. */
+  /** A client has come. @returns false when it is to be turned away; it has to be told by {@link left} all the same. */
+  came(): boolean {
+    this.#memory[this.#own]! += 1;
+    return !this.now && clientsIn(this.#memory) <= this.#memory[MOST_CLIENTS]!;
+  }
+
+  left(): void {
+    this.#memory[this.#own]! -= 1;
+  }
+
+  /** Whether new clients are to be refused, however many there are. */
   get now(): boolean {
-    return Atomics.load(this.#flag, 0) !== 0 || this.#lateBeats > 1;
+    return Atomics.load(this.#memory, OVERLOADED) !== 0 || this.#lateBeats > 1;
   }
 
   stop(): void {
@@ -126,6 +177,15 @@ export class Overload {
   }
 }
 
+const MANY = 2 ** 31 - 1;
+
+/** Of all lanes; a thread that is just counting may be one ahead. */
+function clientsIn(memory: Int32Array): number {
+  let clients = 0;
+  for (let lane = FIRST_LANE; lane < memory.length; lane++) clients += memory[lane]!;
+  return clients;
+}
+
 /** Where a host says what it has. */
 export interface Host {
   readonly descriptors: Resource;
@@ -135,7 +195,7 @@ export interface Host {
 const HOST: Host = {
   descriptors: {
     most: () => Math.max(0, openFilesLimit() - RESERVE),
-    used: () => entries('/proc/self/fd'),
+    used: () => readdirSync('/proc/self/fd').length,
   },
   memory: { most: () => process.constrainedMemory(), used: () => process.memoryUsage.rss() },
 };
@@ -152,13 +212,4 @@ function openFilesLimit(): number {
     openFiles = 0;
   }
   return openFiles;
-}
-
-function entries(folder: string): number {
-  try {
-    return readdirSync(folder).length;
-  } catch {
-    // Out of descriptors: reading a folder takes one.
-    return Number.MAX_SAFE_INTEGER;
-  }
 }

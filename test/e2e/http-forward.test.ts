@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { hashPassword } from '../../src/policy/password.ts';
 import { eventually, gateway, socksRequest } from '../support/gateway.ts';
 import { answer, ask, basic, clientOf, readMessage } from '../support/http-bytes.ts';
 import { closedPort, Target, type Peer } from '../support/peer.ts';
@@ -170,6 +171,27 @@ test('every request is authenticated: who logged in once has to say it again', a
   client.text(ask('GET', url));
   assert.equal((await readMessage(client)).status, 407);
   assert.equal(target.connections <= 1, true);
+});
+
+test('a password that takes its time: asked for each request, and not waited for when the client leaves', async () => {
+  await using target = await Target.listen();
+  const passwordHash = await hashPassword('secret');
+  await using proxy = await gateway({ users: [{ name: 'bob', passwordHash }] });
+  using client = await clientOf(proxy);
+  const url = `http://127.0.0.1:${target.port}/`;
+  for (let i = 0; i < 2; i++) {
+    client.text(ask('GET', url, basic('bob:secret')));
+    const [, response] = await Promise.all([serve(target), readMessage(client)]);
+    assert.equal(response.status, 200);
+  }
+  client.text(ask('GET', url, basic('bob:guess')));
+  assert.equal((await readMessage(client)).status, 407);
+  using leaver = await clientOf(proxy);
+  leaver.text(ask('GET', url, basic('bob:another guess')));
+  await eventually('it has begun', () => proxy.stats().accepted === 4);
+  leaver.reset();
+  await eventually('it is accounted', () => proxy.stats().active === 0);
+  assert.equal(proxy.stats().failures.CLIENT_RESET, 1);
 });
 
 test('F22: a wrong password is in no answer, and guessing ends after the third', async () => {

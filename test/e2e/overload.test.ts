@@ -1,9 +1,14 @@
 /** A process that runs out of descriptors, memory or disk: it lives, rests, blames no address, and recovers by itself. */
 import assert from 'node:assert/strict';
+import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, test } from 'node:test';
+import bcrypt from 'bcryptjs';
 import { anyTarget } from '../support/any-target.ts';
-import { ask, come, outcome, WAYS_IN, type Told, type Wish } from '../support/four-ways.ts';
+import { ask, come, httpHead, outcome, WAYS_IN, type Told, type Wish } from '../support/four-ways.ts';
 import { eventually, gateway } from '../support/gateway.ts';
+import type { Report } from '../support/gateway-main.ts';
 import { gatewayProcess, type GatewayProcess } from '../support/gateway-process.ts';
 import { startGyre } from '../support/program-gyre.ts';
 
@@ -32,6 +37,7 @@ async function assertNoBlame(proxy: GatewayProcess): Promise<void> {
   const { egresses } = await proxy.report();
   for (const { address, state } of egresses) assert.match(state, /^(?:new|up)$/, address);
   assert.doesNotMatch(proxy.log(), /eject|127\.0\.0\.[2-9]/);
+  assert.doesNotMatch(proxy.log(), /thread died/);
 }
 
 for (const workers of [0, 2]) {
@@ -93,11 +99,13 @@ for (const workers of [0, 2]) {
     const { stats } = await proxy.report();
     assert.equal(stats.failures.DESCRIPTORS_EXHAUSTED, 0);
     assert.equal(stats.failures.OVERLOADED, 1);
-    assert.match(proxy.log(), /overloaded: new clients are refused.*descriptors/);
+    // Lanes turn clients away at once; who tells looks twice a second.
+    const tells = /overloaded: new clients are refused.*descriptors/;
+    await eventually('it is told', () => tells.test(proxy.log()));
     for (const { client } of inside.splice(0, 20)) client.reset();
     await eventually('it lets clients in again', async () => (await outcome('SOCKS5', wish)) === 'granted');
     await assertServed(inside, wish);
-    assert.match(proxy.log(), /no longer overloaded/);
+    await eventually('the end is told', () => /no longer overloaded/.test(proxy.log()));
     await assertNoBlame(proxy);
     for (const { client } of inside) client.reset();
   });
@@ -106,7 +114,7 @@ for (const workers of [0, 2]) {
 test('too much memory in use: new clients are turned away, those inside go on, and then all is well again', async () => {
   await using target = await anyTarget();
   // A share of what the control group may use, so that it is 200 MiB more than a gateway needs.
-  const { rss, constrained } = await using_(async (proxy) => proxy.report());
+  const { rss, constrained } = await atRest();
   assert.ok(constrained > 0, 'how much memory there is can be told');
   const memory = (rss + 200 * MIB) / constrained;
   await using proxy = await gatewayProcess({ overload: { memory } });
@@ -129,10 +137,57 @@ test('too much memory in use: new clients are turned away, those inside go on, a
   await assertNoBlame(proxy);
 });
 
-async function using_<Result>(look: (proxy: GatewayProcess) => Promise<Result>): Promise<Result> {
+async function atRest(): Promise<Report> {
   await using proxy = await gatewayProcess({});
-  return await look(proxy);
+  return await proxy.report();
 }
+
+test('what needs a descriptor while there is none fails, and is made up for', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'gyre-overload-'));
+  await using target = await anyTarget();
+  const [hash, usersFile] = [bcrypt.hashSync('x', 4), join(folder, 'users')];
+  writeFileSync(usersFile, `cid:${hash}\n`);
+  try {
+    await using proxy = await gatewayProcess(
+      {
+        usersFile,
+        pools: { made: 'exec:/bin/echo 127.0.0.3' },
+        health: {
+          probe: { target: `tcp://127.0.0.1:${target.port}`, interval: '200ms', timeout: '100ms', fall: 1 },
+        },
+        overload: { descriptors: 0 },
+        timeouts: { handshake: '4s' },
+        limits: { user: { quota: '1GB/day' }, quotaFile: join(folder, 'quotas') },
+      },
+      OPEN_FILES,
+    );
+    const wish = { proxy: proxy.ports[0]!, port: target.port };
+    // In time to be let in; what they want takes a thread, a name server and a connection.
+    const early = await Promise.all([come(wish), come(wish), come(wish)]);
+    await eventually('they are in', async () => (await proxy.report()).stats.active === early.length);
+    const silent = await Promise.all(Array.from({ length: 2 * OPEN_FILES }, () => come(wish)));
+    for (const [i, host] of ['127.0.0.1', 'some.test', 'localhost'].entries()) {
+      early[i]!.text(httpHead(`CONNECT ${host}:${target.port} HTTP/1.1`, 'cid:x'));
+      assert.match((await early[i]!.readHttp()).head, /^HTTP\/1\.1 (?:200|502|503) /);
+    }
+    writeFileSync(`${usersFile}.new`, `cid:${hash}\nbob:${hash}\n`);
+    renameSync(`${usersFile}.new`, usersFile);
+    await eventually(
+      'somebody comes in',
+      async () => (await outcome('CONNECT', { ...wish, login: 'cid:x' })) === 'granted',
+    );
+    await eventually(
+      'and the new user',
+      async () => (await outcome('SOCKS5', { ...wish, login: 'bob:x' })) === 'granted',
+    );
+    assert.equal(await outcome('SOCKS5', { ...wish, login: 'cid-pool-made:x' }), 'granted');
+    for (const { state } of (await proxy.report()).egresses) assert.match(state, /^(?:new|up)$/);
+    assert.equal(proxy.death(), undefined);
+    for (const peer of [...silent, ...early]) peer.socket.destroy();
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
 
 test('L9: a full disk costs lines of the access log, which are counted, and no connection', async () => {
   await using target = await anyTarget();

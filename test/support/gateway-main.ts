@@ -16,14 +16,15 @@ export interface Report {
   readonly ports: readonly number[];
   readonly stats: Stats;
   readonly egresses: readonly Pick<EgressStatus, 'address' | 'state' | 'tunnels'>[];
-  /** Bytes. */
+  /** Bytes; 0 when there is no descriptor left to look. */
   readonly rss: number;
   /** The most it may use as its control group says; bytes. */
   readonly constrained: number;
 }
 
 let gateway: Gateway | undefined;
-let held: Buffer | undefined;
+/** Keeps it from being collected. */
+const held: Buffer[] = [];
 
 async function obey(order: Order): Promise<void> {
   if (order !== 'report' && 'start' in order) gateway = await startGateway(defineConfig(order.start));
@@ -32,19 +33,25 @@ async function obey(order: Order): Promise<void> {
     ports: gateway!.endpoints.map(({ port }) => port),
     stats: gateway!.stats(),
     egresses: [...gateway!.egresses()].map(({ address, state, tunnels }) => ({ address, state, tunnels })),
-    rss: process.memoryUsage.rss(),
+    rss: rss(),
     constrained: process.constrainedMemory(),
   } satisfies Report);
 }
 
+function rss(): number {
+  try {
+    return process.memoryUsage.rss();
+  } catch {
+    return 0;
+  }
+}
+
 function hold(bytes: number): void {
-  held = undefined;
+  held.length = 0;
   // What nobody holds any more goes back to the kernel with the next collection.
   (globalThis as { gc?: () => void }).gc?.();
-  held = bytes === 0 ? undefined : Buffer.alloc(bytes, 1);
+  if (bytes > 0) held.push(Buffer.alloc(bytes, 1));
 }
 
 process.on('message', (order: Order) => void obey(order));
 process.on('disconnect', () => process.exit());
-// Whoever looks at the heap keeps it.
-export const heldBytes = (): number => held?.length ?? 0;

@@ -109,7 +109,10 @@ const share = (byDefault: number, description: string): z.ZodType<number, number
     .describe(description);
 
 export const overload: z.ZodType<Config['overload'], GyreOptions['overload']> = group({
-  descriptors: share(0.95, 'Share of the file descriptors this process may open, from 0 to 1; 0: never.'),
+  descriptors: share(
+    0.95,
+    'Share of the file descriptors this process may open, from 0 to 1; 0: all but a reserve of 64.',
+  ),
   memory: share(0.9, 'Share of the memory its control group may use, from 0 to 1; 0: never.'),
   loopDelay: duration('0s', 'How late the timers of a thread may be; 0s: as late as they like.', 0),
 }).describe('When new clients are turned away, so that those inside are served.');

@@ -19,10 +19,10 @@ function host(): Host & { used: { descriptors: number; memory: number } } {
 const log = createLog({ level: 'error', format: 'json', sink: new LineSink('stderr', { format: 'json' }) });
 
 test('every thread sees what the main thread found, and relief comes a little below the threshold', () => {
-  const memory = overloadMemory();
+  const memory = overloadMemory(2);
   const machine = host();
   const watch = new OverloadWatch(memory, OPTIONS, log, machine);
-  const lanes = [new Overload(memory, OPTIONS), new Overload(memory, OPTIONS)];
+  const lanes = [new Overload(memory, OPTIONS, 0), new Overload(memory, OPTIONS, 1)];
   const look = (descriptors: number, bytes: number): boolean[] => {
     machine.used.descriptors = descriptors;
     machine.used.memory = bytes;
@@ -38,9 +38,9 @@ test('every thread sees what the main thread found, and relief comes a little be
 });
 
 test('a share of 0 switches a watch off, and a host that does not tell is never overloaded', () => {
-  const memory = overloadMemory();
+  const memory = overloadMemory(2);
   const machine = host();
-  const lane = new Overload(memory, OPTIONS);
+  const lane = new Overload(memory, OPTIONS, 0);
   new OverloadWatch(memory, { ...OPTIONS, descriptors: 0 }, log, machine).look();
   machine.used.descriptors = 1000;
   assert.equal(lane.now, false);
@@ -50,15 +50,15 @@ test('a share of 0 switches a watch off, and a host that does not tell is never 
 });
 
 test('this host tells both', () => {
-  const memory = overloadMemory();
+  const memory = overloadMemory(2);
   new OverloadWatch(memory, OPTIONS, log).look();
-  assert.equal(new Overload(memory, OPTIONS).now, false);
+  assert.equal(new Overload(memory, OPTIONS, 0).now, false);
   new OverloadWatch(memory, { ...OPTIONS, descriptors: 0.000_001 }, log).look();
-  assert.equal(new Overload(memory, OPTIONS).now, true);
+  assert.equal(new Overload(memory, OPTIONS, 0).now, true);
 });
 
 test('a loop that runs late again and again is overloaded, and recovers', async () => {
-  const lane = new Overload(overloadMemory(), { ...OPTIONS, loopDelay: 50 });
+  const lane = new Overload(overloadMemory(2), { ...OPTIONS, loopDelay: 50 }, 0);
   const block = (ms: number): void => {
     const until = performance.now() + ms;
     while (performance.now() < until);
@@ -70,4 +70,47 @@ test('a loop that runs late again and again is overloaded, and recovers', async 
   assert.equal(lane.now, true);
   while (lane.now) await pause(20);
   lane.stop();
+});
+
+test('clients of all lanes are counted as they come: a burst is over before anybody looks', () => {
+  const memory = overloadMemory(2);
+  const machine = host();
+  machine.used.descriptors = 40;
+  // 900 less 40 descriptors, two for each client.
+  const watch = new OverloadWatch(memory, OPTIONS, log, machine);
+  watch.start();
+  const lanes = [new Overload(memory, OPTIONS, 0), new Overload(memory, OPTIONS, 1)] as const;
+  for (let i = 0; i < 430; i++) assert.equal(lanes[i % 2]!.came(), true);
+  assert.equal(lanes[0].came(), false);
+  lanes[0].left();
+  lanes[1].left();
+  assert.equal(lanes[0].came(), true);
+  // A thread that dies takes its clients with it.
+  const heir = new Overload(memory, OPTIONS, 1);
+  for (let i = 0; i < 214; i++) assert.equal(heir.came(), true);
+  assert.equal(heir.came(), false);
+  watch.stop();
+});
+
+test('what cannot be looked at for want of a descriptor stays as it was', () => {
+  const memory = overloadMemory(1);
+  const lane = new Overload(memory, OPTIONS, 0);
+  let used = 950;
+  const none = (): number => {
+    if (used < 0) throw Object.assign(new Error('EMFILE'), { code: 'EMFILE' });
+    return used;
+  };
+  const machine: Host = {
+    descriptors: { most: () => 1000, used: none },
+    memory: { most: () => 1000, used: () => 0 },
+  };
+  const watch = new OverloadWatch(memory, OPTIONS, log, machine);
+  watch.look();
+  assert.equal(lane.now, true);
+  used = -1;
+  watch.look();
+  assert.equal(lane.now, true);
+  used = 10;
+  watch.look();
+  assert.equal(lane.now, false);
 });
