@@ -172,7 +172,8 @@ function faultsOf(
   // Whose client had gone before it was accepted knows no address any more.
   const least = made.ending === 'rst' || made.vector.listener === 'proxied' ? 0 : 1;
   // Of forwarded requests there is one each, and behind the last head perhaps one that was not complete.
-  const most = own[0]?.inbound === 'http-forward' ? sentBy(made).toString('latin1').split('\r\n\r\n').length : 1;
+  const most =
+    own[0]?.inbound === 'http-forward' ? sentBy(made).toString('latin1').split('\r\n\r\n').length : 1;
   if (own.length < least || own.length > most) faults.push(`${own.length} access lines`);
   for (const { target, attempts, end } of own) {
     if (!made.dial && attempts > 0) faults.push(`dialled ${target}`);
