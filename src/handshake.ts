@@ -104,6 +104,7 @@ async function converseSocks4(wire: Wire, auth: LogIn, client: string): Promise<
 async function converseConnect(wire: Wire, auth: LogIn, client: string): Promise<Request | undefined> {
   for (let login = 1; ; login++) {
     if (!(await wire.read(wantsTunnel))) return undefined;
+    wire.answered = false;
     const head = await wire.read(http.parseHead);
     const target = http.connectTarget(head);
     const credentials = http.basicCredentials(head);
@@ -114,30 +115,34 @@ async function converseConnect(wire: Wire, auth: LogIn, client: string): Promise
     // Bytes right behind the head belong to the tunnel that did not come about; they must not be read as a request.
     const retry = login < MAX_LOGINS && head.version === '1.1' && !wire.hasEarly && !wire.leg.ended;
     wire.send(http.refused(error, retry));
-    if (retry) continue;
+    // Who does not try again has been told all there is to say.
     wire.answered = true;
+    if (retry) continue;
     throw error;
   }
 }
+
+/** A client that was too slow, or ended, may stand anywhere in the negotiation: a reply could be taken for something else. */
+const isUnanswerable = ({ code }: ProxyError): boolean =>
+  code === 'HANDSHAKE_TIMEOUT' || code === 'CLIENT_GONE';
 
 const INBOUND: Readonly<Record<FirstByte, Inbound>> = {
   socks5: {
     name: 'socks5',
     converse: converseSocks5,
     granted: (bound) => socks5.reply(0x00, bound),
-    // A client that was too slow may stand anywhere in the negotiation: a reply could be taken for something else.
-    refused: (error) => (error.code === 'HANDSHAKE_TIMEOUT' ? undefined : socks5.reply(error.failure.socks5)),
+    refused: (error) => (isUnanswerable(error) ? undefined : socks5.reply(error.failure.socks5)),
   },
   socks4: {
     name: 'socks4',
     converse: converseSocks4,
     granted: (bound) => socks4.reply(true, bound),
-    refused: (error) => (error.code === 'HANDSHAKE_TIMEOUT' ? undefined : socks4.reply(false)),
+    refused: (error) => (isUnanswerable(error) ? undefined : socks4.reply(false)),
   },
   'http-connect': {
     name: 'http-connect',
     converse: converseConnect,
     granted: http.granted,
-    refused: (error) => http.refused(error),
+    refused: (error) => (error.code === 'CLIENT_GONE' ? undefined : http.refused(error)),
   },
 };

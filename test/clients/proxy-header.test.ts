@@ -34,8 +34,8 @@ declare('curl --haproxy-clientip, plain http, where curl has it', CURL, async (p
 
 declare('curl --haproxy-protocol through a tunnel: the header is payload', CURL, async (props) => {
   // What stands behind the tunnel expects a header as well: it is a listener of another gateway.
-  const { plain, trusting } = { plain: props.guarded.ports[0], trusting: ports(props).trusting };
-  const chain = ['--preproxy', `socks5h://${LOGIN}@127.0.0.1:${plain}`, '--haproxy-protocol'];
+  const { trusting } = ports(props);
+  const chain = ['--preproxy', `socks5h://${LOGIN}@${props.guarded.address}`, '--haproxy-protocol'];
   await curlThreeTurns(props, [...chain, '-x', `http://127.0.0.1:${trusting}`], props.http.origin);
 });
 

@@ -3,14 +3,14 @@ import assert from 'node:assert/strict';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
-import { connect, type Socket } from 'node:net';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { connect as connectTls } from 'node:tls';
 import { hashPassword } from '../../src/policy/password.ts';
 import { DnsServer } from '../support/dns-server.ts';
 import { eventually, gateway, socksRequest, socksTunnel } from '../support/gateway.ts';
+import { tlsOver } from '../support/hostile-secure.ts';
 import { request } from '../support/hostile-vectors.ts';
 import { Peer, Target } from '../support/peer.ts';
 import { makeCertificate } from '../support/tls.ts';
@@ -68,7 +68,7 @@ test('J6: a reset inside TLS, before the answer, frees everything, however much 
 
 async function resetWithinTls(port: number, said: string, afterMs: number): Promise<void> {
   const tcp = connect({ port, host: '127.0.0.1', noDelay: true });
-  const secure: Socket = connectTls({ socket: tcp, rejectUnauthorized: false }).on('error', () => {});
+  const secure = tlsOver(tcp, { rejectUnauthorized: false }).on('error', () => {});
   tcp.on('error', () => {});
   await once(secure, 'secureConnect');
   secure.write(said);

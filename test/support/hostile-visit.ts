@@ -1,9 +1,9 @@
 /** One client of the matrix: sends what its case says, and tells what it met. */
 import { connect, type Socket } from 'node:net';
-import { connect as connectTls } from 'node:tls';
 import { sentBy, type Case } from './hostile-cases.ts';
 import { judge, judgeRecords, type Judgement, type Malformed } from './hostile-judge.ts';
 import { behindHeader } from './hostile-oracle.ts';
+import { tlsOver } from './hostile-secure.ts';
 import { PLANTED } from './hostile-world.ts';
 
 export interface Outcome {
@@ -39,7 +39,7 @@ export class Visit {
   readonly #raw: boolean;
   readonly #done: (outcome: Outcome) => void;
   readonly #tcp: Socket;
-  #wire: Socket;
+  readonly #wire: Socket;
   readonly #chunks: Buffer[] = [];
   #judged: Judgement = { verdict: 'silence' };
   #problem: string | undefined = undefined;
@@ -62,12 +62,11 @@ export class Visit {
       this.#client = `${from}:${this.#tcp.localPort}`;
       if (!vector.secure) this.#advance();
     });
-    this.#wire = vector.secure
-      ? connectTls({ socket: this.#tcp, ca, servername: 'localhost' }, () => {
-          this.#secured = true;
-          this.#advance();
-        })
-      : this.#tcp;
+    this.#wire = vector.secure ? tlsOver(this.#tcp, { ca, servername: 'localhost' }) : this.#tcp;
+    this.#wire.once('secureConnect', () => {
+      this.#secured = true;
+      this.#advance();
+    });
     this.#listen();
   }
 
