@@ -180,7 +180,10 @@ test('what needs a descriptor while there is none fails, and is made up for', as
       'and the new user',
       async () => (await outcome('SOCKS5', { ...wish, login: 'bob:x' })) === 'granted',
     );
-    assert.equal(await outcome('SOCKS5', { ...wish, login: 'cid-pool-made:x' }), 'granted');
+    await eventually(
+      'the pool that a command prints is there',
+      async () => (await outcome('SOCKS5', { ...wish, login: 'cid-pool-made:x' })) === 'granted',
+    );
     for (const { state } of (await proxy.report()).egresses) assert.match(state, /^(?:new|up)$/);
     assert.equal(proxy.death(), undefined);
     for (const peer of [...silent, ...early]) peer.socket.destroy();
