@@ -51,7 +51,7 @@ export function judge(asked: Buffer, got: Buffer): Judgement {
   if (first === 0x05) return judgeSocks5(got);
   if (first === 0x04) return judgeSocks4(got);
   demand(/[!#$%&'*+.^_`|~0-9A-Za-z-]/.test(String.fromCodePoint(first)), 'an answer to no protocol', got);
-  return judgeHttp(got, asked.subarray(0, 5).toString('latin1') === 'HEAD ');
+  return judgeHttp(got, asked.includes('HEAD '));
 }
 
 function judgeSocks5(got: Buffer): Judgement {
@@ -87,13 +87,14 @@ function judgeSocks4(got: Buffer): Judgement {
 const STATUS_LINE = /^HTTP\/1\.1 ([1-5]\d\d) [\t -~\u0080-\u00ff]*$/;
 const FIELD = /^([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([\t -~\u0080-\u00ff]*)$/;
 
-function judgeHttp(got: Buffer, headOnly: boolean): Judgement {
+/** @param heads Some of the answers may be to HEAD. */
+function judgeHttp(got: Buffer, heads: boolean): Judgement {
   let answers = 0;
   let at = 0;
   let last: Judgement = SILENCE;
   while (at < got.length) {
     demand(last.final !== true, 'an answer behind the last one', got.subarray(at));
-    const answer = readAnswer(got, at, headOnly);
+    const answer = readAnswer(got, at, heads);
     if (answer === undefined) return { verdict: 'partial', answers };
     at = answer.end;
     if (answer.status < 200 && answer.status !== 101) {
@@ -116,7 +117,7 @@ interface Answer {
 }
 
 /** @returns undefined while it is not all here. */
-function readAnswer(got: Buffer, start: number, headOnly: boolean): Answer | undefined {
+function readAnswer(got: Buffer, start: number, heads: boolean): Answer | undefined {
   const headEnd = got.indexOf('\r\n\r\n', start);
   if (headEnd === -1) return undefined;
   const [statusLine = '', ...lines] = got.toString('latin1', start, headEnd).split('\r\n');
@@ -134,10 +135,10 @@ function readAnswer(got: Buffer, start: number, headOnly: boolean): Answer | und
   const length = fields.get('content-length');
   const chunked = fields.has('transfer-encoding');
   if (tunnel) demand(length === undefined && !chunked, 'a tunnel with a length', got.subarray(start));
-  // Who cannot read the method either cannot know that no body is wanted; it closes, and so does no harm.
-  const silent = headOnly && !(close && got.length > bodyAt);
-  const bodiless = tunnel || silent || status < 200 || status === 204 || status === 304;
   const rest = got.subarray(bodyAt);
+  // Which request is answered is not known here: after HEAD comes nothing, or the next answer.
+  const silent = heads && (rest.length === 0 || rest.toString('latin1', 0, 7) === 'HTTP/1.');
+  const bodiless = tunnel || silent || status < 200 || status === 204 || status === 304;
   const framed = bodiless
     ? { body: rest.subarray(0, 0), taken: 0 }
     : chunked
