@@ -27,7 +27,8 @@ function runOnPinnedNode() {
   const child = spawn(PINNED, process.argv.slice(1), { stdio: 'inherit', argv0: ARGV0 });
   // The arguments may hold a password, which the child takes out of its own command line.
   process.title = ARGV0;
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGUSR2'])
+    process.on(signal, () => child.kill(signal));
   child.on('error', (error) => giveUp(`the Node in node_modules cannot be started (${error.message})`));
   child.on('exit', (code, signal) => {
     if (signal === null) process.exit(code);

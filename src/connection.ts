@@ -133,9 +133,12 @@ export class Connection {
   resolveMs = 0;
   dialMs = 0;
   totalMs = 0;
-  /** Payload bytes from client to target, and back. */
+  /** Payload bytes from client to target, and back; of a live tunnel up to a second late. */
   sent = 0;
   received = 0;
+  /** Of these, what the counters of all connections know of already. */
+  countedSent = 0;
+  countedReceived = 0;
   /** Whose FIN or RST came first, once the tunnel stood. */
   closedBy: 'client' | 'target' | undefined = undefined;
   /** Why it failed; undefined for a tunnel that ended by FIN. */
@@ -151,5 +154,9 @@ export class Connection {
 /** Who watches connections: log, metrics, tests. One call per event, never one per packet. */
 export interface Observer {
   opened(connection: Connection): void;
+  /** Its remote stands; its phase is `reply` next. Not for those that fail before. */
+  dialled(connection: Connection): void;
+  /** Its `sent` and `received` have grown: about once a second while they do. */
+  moved(connection: Connection): void;
   closed(connection: Connection): void;
 }

@@ -87,6 +87,7 @@ export type FailureCode =
   | 'PORTS_EXHAUSTED'
   | 'DESCRIPTORS_EXHAUSTED'
   | 'USER_REMOVED'
+  | 'CUT_BY_OPERATOR'
   | 'OVERLOADED'
   | 'SHUTTING_DOWN'
   | 'IDLE_TIMEOUT'
@@ -233,6 +234,13 @@ export const FAILURES: Readonly<Record<FailureCode, Failure>> = {
     'the proxy is out of file descriptors',
   ),
   USER_REMOVED: failure('self', 0x02, 403, 'http_request_denied', 'the user may no longer use this proxy'),
+  CUT_BY_OPERATOR: failure(
+    'self',
+    0x01,
+    503,
+    'connection_terminated',
+    'the connection was cut by an operator',
+  ),
   OVERLOADED: failure('self', 0x01, 503, 'connection_limit_reached', 'the proxy is overloaded'),
   SHUTTING_DOWN: failure('self', 0x01, 503, 'proxy_internal_error', 'the proxy is shutting down'),
   IDLE_TIMEOUT: failure('self', 0x01, 504, 'connection_timeout', 'the tunnel was idle too long'),
@@ -240,12 +248,22 @@ export const FAILURES: Readonly<Record<FailureCode, Failure>> = {
   INTERNAL: failure('self', 0x01, 500, 'proxy_internal_error', 'internal error'),
 };
 
+/** What a client can have too much of: connections at a time, requests that are not complete, new connections, bytes. */
+export const LIMITS = ['connections', 'handshakes', 'rate', 'quota'] as const;
+export type Limit = (typeof LIMITS)[number];
+
+/** Whose limit it is: that of all clients together, or of one of those. */
+export const LIMIT_HOLDERS = ['global', 'listener', 'client', 'user'] as const;
+export type LimitHolder = (typeof LIMIT_HOLDERS)[number];
+
 /** A failure on the way of one connection: a {@link FailureCode} plus what is particular to this case. */
 export class ProxyError extends Error {
   override readonly name = 'ProxyError' as const;
   readonly code: FailureCode;
   /** When trying again makes sense, where that is known; seconds. */
   retryAfterS: number | undefined = undefined;
+  /** Which limit refused, if one did. */
+  limit: { readonly name: Limit; readonly holder: LimitHolder } | undefined = undefined;
 
   /**
    * @param detail Replaces the table's sentence where something more exact is known. It reaches the client: never put

@@ -20,9 +20,10 @@
  * - `ops/` — log, counters, echo: watches, and nothing on the way imports it
  * - `cli/` — one file a verb
  */
-import { defineConfig, type GyreOptions } from './runtime/config.ts';
+import { defineConfig, type Config, type GyreOptions } from './runtime/config.ts';
 import { startGateway, type Gateway } from './runtime/gateway.ts';
 
+export type { ConfigChange, ReloadProblem, ReloadReport } from './admin/api.ts';
 export type { Endpoint } from './connection.ts';
 export { PoolError } from './egress/expression/expression.ts';
 export type { Blame, FailureCode } from './errors.ts';
@@ -44,7 +45,9 @@ export {
  * @throws ConfigError with all that is wrong with the options; PoolError; StartError when it cannot listen.
  */
 export async function createGateway(options: GyreOptions): Promise<Gateway> {
-  return startGateway(
-    defineConfig({ workers: 0, ...options, log: { level: 'warn', access: 'off', ...options.log } }),
-  );
+  return startGateway(define(options), { define });
+}
+
+function define(options: GyreOptions): Config {
+  return defineConfig({ workers: 0, ...options, log: { level: 'warn', access: 'off', ...options.log } });
 }

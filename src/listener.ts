@@ -1,23 +1,26 @@
 /** A listening socket, and what to say when it cannot be had. */
-import { chmodSync, lstatSync, unlinkSync } from 'node:fs';
-import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import { chmodSync } from 'node:fs';
+import { createServer, type Server, type Socket } from 'node:net';
+import {
+  BACKLOG,
+  bind,
+  bindFile,
+  bound,
+  endpointOf,
+  formatAddress,
+  removerOf,
+  startError,
+  type ListenAddress,
+  type StartError,
+  type UnixAddress,
+} from './bind.ts';
 import type { Endpoint } from './connection.ts';
 
-/** Connections the kernel queues while we are busy. */
-const BACKLOG = 4096;
+export { bindServer, leaveFile, probe, StartError } from './bind.ts';
+export type { ListenAddress, UnixAddress } from './bind.ts';
 
-/** Where to listen. Port 0 lets the kernel choose. */
-export interface ListenAddress {
-  readonly host: string;
-  readonly port: number;
-}
-
-/** A socket in the file system. */
-export interface UnixAddress {
-  readonly path: string;
-  /** Permission bits of the socket file: who may connect. */
-  readonly mode: number;
-}
+/** How long those who wait to be accepted may hold up the end of a listener; milliseconds. */
+const LAST_CALL_MS = 50;
 
 /** One listener: where, and what stands before the protocol a client speaks. */
 export interface ListenerConfig {
@@ -44,24 +47,23 @@ export interface TlsFiles {
 export interface Listener {
   /** The address and port really bound. */
   readonly endpoint: Endpoint;
-  /** Stops accepting at once; connections that were accepted go on. */
-  close(): void;
-}
-
-/** Why Gyre could not start, in a sentence for people, and what they can do. */
-export class StartError extends Error {
-  override readonly name = 'StartError' as const;
-  readonly hint: string | undefined;
-
-  constructor(message: string, hint?: string, cause?: unknown) {
-    super(message, cause === undefined ? undefined : { cause });
-    this.hint = hint;
-  }
+  /**
+   * Stops accepting, after whoever waits for it now; connections that were accepted go on. The kernel resets what is left in
+   * the queue of a listener that closes.
+   * @param handedOver Another process has the socket too, and serves who waits.
+   * @returns when it has stopped: at most 50 ms later, and at once when it was handed over.
+   */
+  close(handedOver?: boolean): Promise<void>;
 }
 
 export interface ListenOptions {
   /** Several threads listen on one port, and the kernel spreads the connections over them. */
   readonly reusePort: boolean;
+  /**
+   * Descriptors of listening sockets that were made for this address, to be used in place of a new one. None: other threads
+   * have them, and this one does without where the port cannot be shared. Undefined: there are none at all.
+   */
+  readonly inherited?: readonly number[] | undefined;
   readonly onAccept: (socket: Socket) => void;
   /** Accepting failed, for example for want of descriptors; the listener goes on. */
   readonly onError: (error: Error) => void;
@@ -69,110 +71,96 @@ export interface ListenOptions {
 
 /** @throws StartError */
 export async function listen(at: ListenAddress | UnixAddress, options: ListenOptions): Promise<Listener> {
-  // Paused: not a byte is read before the socket has a leg, and with it an error listener and a deadline.
-  const server = createServer({ allowHalfOpen: true, pauseOnConnect: true, noDelay: true }, options.onAccept);
-  if ('path' in at) await bindFile(server, at);
-  else await bind(server, at, options.reusePort);
-  server.on('error', options.onError);
-  const endpoint = 'path' in at ? { address: `unix:${at.path}`, port: 0 } : endpointOf(server);
-  return { endpoint, close: () => void server.close() };
+  const { inherited } = options;
+  const doors = await Promise.all((inherited ?? []).map((fd) => take(fd, at, options)));
+  if (inherited === undefined) doors.push(await open(at, options));
+  else if (inherited.length === 0) doors.push(...(await join(at, options)));
+  const here = 'path' in at ? { address: `unix:${at.path}`, port: 0 } : { address: at.host, port: at.port };
+  return {
+    endpoint: ('path' in at ? undefined : doors[0]?.endpoint) ?? here,
+    async close(handedOver = false) {
+      await Promise.all(doors.map((door) => door.close(handedOver)));
+    },
+  };
 }
 
-async function bind(server: Server, address: ListenAddress, reusePort: boolean): Promise<void> {
-  await bound(server, () => server.listen({ ...address, backlog: BACKLOG, reusePort })).catch((error) => {
-    throw startError(formatAddress(address), address.host, error);
-  });
-}
+/** One listening socket. */
+class Door {
+  readonly server: Server;
+  /** Removes the socket file; undefined where there is none. */
+  remove: (() => void) | undefined = undefined;
+  #accepted = 0;
+  #closed: Promise<void> | undefined = undefined;
 
-async function bindFile(server: Server, { path, mode }: UnixAddress): Promise<void> {
-  const listening = (): Promise<void> => bound(server, () => server.listen({ path, backlog: BACKLOG }));
-  try {
-    await listening().catch(async (error: NodeJS.ErrnoException) => {
-      if (error.code !== 'EADDRINUSE' || !lstatSync(path).isSocket() || (await answers(path))) throw error;
-      // Left behind by a program that died.
-      unlinkSync(path);
-      await listening();
+  constructor(onAccept: (socket: Socket) => void) {
+    // Paused: not a byte is read before the socket has a leg, and with it an error listener and a deadline.
+    this.server = createServer({ allowHalfOpen: true, pauseOnConnect: true, noDelay: true }, (socket) => {
+      this.#accepted++;
+      onAccept(socket);
     });
-    chmodSync(path, mode);
-  } catch (error) {
-    throw startError(`unix:${path}`, path, error as NodeJS.ErrnoException);
+  }
+
+  get endpoint(): Endpoint {
+    return endpointOf(this.server);
+  }
+
+  close(handedOver: boolean): Promise<void> {
+    return (this.#closed ??= this.#close(handedOver));
+  }
+
+  async #close(handedOver: boolean): Promise<void> {
+    if (!handedOver) {
+      this.remove?.();
+      await this.#lastCall();
+    }
+    this.server.close();
+  }
+
+  /** A connection is accepted with each turn of the event loop: a whole turn without one says that nobody waits. */
+  async #lastCall(): Promise<void> {
+    const deadline = performance.now() + LAST_CALL_MS;
+    let before: number;
+    do {
+      before = this.#accepted;
+      // The first of the two ends the turn that was under way.
+      await new Promise(setImmediate);
+      await new Promise(setImmediate);
+    } while (this.#accepted !== before && performance.now() < deadline);
   }
 }
 
-function bound(server: Server, listen: () => void): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.once('error', reject);
-    server.once('listening', () => {
-      server.off('error', reject);
-      resolve();
-    });
-    listen();
+async function open(at: ListenAddress | UnixAddress, options: ListenOptions): Promise<Door> {
+  const door = new Door(options.onAccept);
+  if ('path' in at) {
+    await bindFile(door.server, at);
+    door.remove = removerOf(at.path);
+  } else await bind(door.server, at, options.reusePort);
+  door.server.on('error', options.onError);
+  return door;
+}
+
+/** A socket that somebody else has bound. */
+async function take(fd: number, at: ListenAddress | UnixAddress, options: ListenOptions): Promise<Door> {
+  const door = new Door(options.onAccept);
+  await bound(door.server, () => door.server.listen({ fd, backlog: BACKLOG })).catch((error) => {
+    throw startError('path' in at ? `unix:${at.path}` : formatAddress(at), '', error);
   });
+  if ('path' in at) {
+    chmodSync(at.path, at.mode);
+    door.remove = removerOf(at.path);
+  }
+  door.server.on('error', options.onError);
+  return door;
 }
 
-/** Whether somebody listens on a socket file. */
-function answers(path: string): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect({ path });
-    socket.once('error', () => resolve(false));
-    socket.once('connect', () => {
-      socket.destroy();
-      resolve(true);
-    });
-  });
-}
-
-/**
- * Binds an address alone for a moment. Two Gyres with `reusePort` would share a port without a word; this finds the
- * other one.
- * @throws StartError
- */
-export async function probe(address: ListenAddress): Promise<void> {
-  if (address.port === 0) return;
-  const server = createServer();
-  await bound(server, () => server.listen({ ...address, exclusive: true })).catch((error) => {
-    throw startError(formatAddress(address), address.host, error);
-  });
-  await new Promise((closed) => server.close(closed));
-}
-
-function formatAddress({ host, port }: ListenAddress): string {
-  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
-}
-
-function endpointOf(server: Server): Endpoint {
-  const { address, port } = server.address() as AddressInfo;
-  return { address, port };
-}
-
-function startError(at: string, host: string, error: NodeJS.ErrnoException): StartError {
-  switch (error.code) {
-    case 'EADDRINUSE':
-      return new StartError(
-        `cannot listen on ${at}: another program already does`,
-        'stop it, or choose another port with --listen',
-        error,
-      );
-    case 'EADDRNOTAVAIL':
-      return new StartError(
-        `cannot listen on ${at}: ${host} is not an address of this host`,
-        'list the addresses of this host with `ip addr`',
-        error,
-      );
-    case 'EACCES':
-      return new StartError(
-        `cannot listen on ${at}: not permitted`,
-        'choose a port from 1024 on, or grant CAP_NET_BIND_SERVICE',
-        error,
-      );
-    case 'ENOTFOUND':
-    case 'EAI_AGAIN':
-      return new StartError(
-        `cannot listen on ${at}: ${host} is not an address and cannot be resolved`,
-        undefined,
-        error,
-      );
-    default:
-      return new StartError(`cannot listen on ${at}: ${error.message}`, undefined, error);
+/** Beside those who have inherited theirs; they may not share. */
+async function join(at: ListenAddress | UnixAddress, options: ListenOptions): Promise<Door[]> {
+  if ('path' in at) return [];
+  try {
+    return [await open(at, options)];
+  } catch (error) {
+    const { cause } = error as StartError;
+    if ((cause as NodeJS.ErrnoException).code === 'EADDRINUSE') return [];
+    throw error;
   }
 }

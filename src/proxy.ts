@@ -125,6 +125,7 @@ async function serve(
     if (denial !== undefined) throw denial;
     if (!wantsTunnel) return await forward(connection, wire.release(), context);
     way = await route(connection, performance.now() + patience(inbound, context), wire, context);
+    context.observer.dialled(connection);
     reply(connection, wire, inbound, way);
     connection.phase = 'relay';
     await relay(connection, wire.release(), way.remote.leg, context.tunnels);

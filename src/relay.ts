@@ -26,12 +26,15 @@ const SWEEP_MS = 1000;
 
 /** All tunnels of one thread, and the one timer that watches their silence. */
 export class Tunnels {
-  readonly timeouts: TunnelTimeouts;
+  timeouts: TunnelTimeouts;
+  /** Told of tunnels that have passed bytes, at each look at them. */
+  readonly moved: (connection: Connection) => void;
   readonly #tunnels = new Set<Tunnel>();
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(timeouts: TunnelTimeouts) {
+  constructor(timeouts: TunnelTimeouts, moved: (connection: Connection) => void = () => {}) {
     this.timeouts = timeouts;
+    this.moved = moved;
   }
 
   get size(): number {
@@ -51,9 +54,20 @@ export class Tunnels {
     this.#timer = undefined;
   }
 
-  /** Ends every tunnel, or those that `chosen` says, at once. */
-  cut(code: FailureCode, chosen: (connection: Connection) => boolean = () => true): void {
-    for (const tunnel of this.#tunnels) if (chosen(tunnel.connection)) tunnel.cut(code);
+  /** Whose tunnels stand. */
+  *connections(): Generator<Connection, void, undefined> {
+    for (const { connection } of this.#tunnels) yield connection;
+  }
+
+  /** Ends every tunnel, or those that `chosen` says, at once. @returns how many. */
+  cut(code: FailureCode, chosen: (connection: Connection) => boolean = () => true): number {
+    let cut = 0;
+    for (const tunnel of this.#tunnels) {
+      if (!chosen(tunnel.connection)) continue;
+      tunnel.cut(code);
+      cut++;
+    }
+    return cut;
   }
 
   /** The limits have changed, and with them how fast tunnels may be. */
@@ -135,7 +149,7 @@ export class Tunnel {
   readonly #down: Flow;
   readonly #finished: () => void;
   readonly #openedAt = performance.now();
-  #seenBytes = 0;
+  #seenBytes: number;
   #activeAt = this.#openedAt;
   #keepAlive = false;
   #over = false;
@@ -147,6 +161,10 @@ export class Tunnel {
     this.#up = new Flow(client, remote, this);
     this.#down = new Flow(remote, client, this);
     this.#finished = finished;
+    // A forwarded request that became a tunnel has passed bytes before.
+    this.#up.bytesPassed = connection.sent;
+    this.#down.bytesPassed = connection.received;
+    this.#seenBytes = connection.sent + connection.received;
   }
 
   /** Connects the two legs; what they said before is delivered first, once. */
@@ -225,6 +243,8 @@ export class Tunnel {
     const bytes = this.#up.bytesPassed + this.#down.bytesPassed;
     if (bytes !== this.#seenBytes) {
       this.#activeAt = now;
+      this.#note();
+      this.#tunnels.moved(this.connection);
     } else {
       this.#sweepSilent(now, timeouts);
     }
@@ -235,6 +255,11 @@ export class Tunnel {
       this.#up.from.socket.setKeepAlive(true, KEEPALIVE_AFTER_MS);
       this.#down.from.socket.setKeepAlive(true, KEEPALIVE_AFTER_MS);
     }
+  }
+
+  #note(): void {
+    this.connection.sent = this.#up.bytesPassed;
+    this.connection.received = this.#down.bytesPassed;
   }
 
   /** @returns false when there are no more to be had. */
@@ -258,8 +283,7 @@ export class Tunnel {
     this.#over = true;
     clearInterval(this.#resetting);
     this.#tunnels.delete(this);
-    this.connection.sent = this.#up.bytesPassed;
-    this.connection.received = this.#down.bytesPassed;
+    this.#note();
     this.#spend(this.#up.bytesPassed + this.#down.bytesPassed);
     for (const { from, to } of [this.#up, this.#down]) {
       if (!to.pending) from.settle();

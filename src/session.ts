@@ -30,13 +30,16 @@ export function sessionOf(
   // One id in two pools, or with two tags, is two sessions: they could never agree on an address.
   const session = (kind: SessionKind, label: string, ...whose: string[]): SessionRequest => {
     connection.session = label;
-    return { key: sessionKey(kind, named?.pool ?? DEFAULT_POOL, tag ?? '', label, ...whose), ...terms };
+    const pool = named?.pool ?? identity?.account?.pool ?? DEFAULT_POOL;
+    return { key: sessionKey(kind, pool, tag ?? '', label, ...whose), ...terms };
   };
   // An id means the same session whether it came in the user name or in the server name of TLS.
   const id = named?.session ?? connection.serverSession;
   if (id !== undefined) return session('user', id, identity?.user ?? '');
   if (options.by === 'client') return session('client', client.address);
-  if (options.by === 'port') return session('port', String(listener!.port));
-  if (options.by === 'listen') return session('listen', listener!.address);
+  // Who came in before sessions went by that has no such thing noted.
+  if (listener === undefined) return undefined;
+  if (options.by === 'port') return session('port', String(listener.port));
+  if (options.by === 'listen') return session('listen', listener.address);
   return undefined;
 }

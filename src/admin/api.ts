@@ -96,6 +96,8 @@ export interface SourceStatus {
   /** When it was last read well. */
   readonly readAt: number | null;
   readonly error: string | null;
+  /** Reads that failed, in all. */
+  readonly errors: number;
 }
 
 /** `GET /egresses?pool=&state=&q=&offset=&limit=` answers a {@link Page}. */
@@ -145,12 +147,13 @@ export interface PoolMap {
 export interface SessionView {
   /** Opaque; for the paths below. */
   readonly key: string;
-  readonly kind: 'user' | 'client' | 'port' | 'listen';
-  readonly pool: string;
+  /** Null for one that no thread has seen since the start, like everything else that tells who it is. */
+  readonly kind: 'user' | 'client' | 'port' | 'listen' | null;
+  readonly pool: string | null;
   readonly user: string | null;
-  /** What it goes by: the id a user chose, an address, or a port. Null for one that no thread has seen since the start. */
+  /** What it goes by: the id a user chose, an address, or a port. */
   readonly id: string | null;
-  readonly family: 4 | 6;
+  readonly family: 4 | 6 | null;
   readonly egress: string | null;
   readonly firstUse: number;
   readonly lastUse: number;
@@ -195,6 +198,12 @@ export interface TunnelView {
   /** Up to a second late. */
   readonly sent: number;
   readonly received: number;
+}
+
+/** `GET /tunnels` answers it. */
+export interface TunnelPage extends Page<TunnelView> {
+  /** Threads that did not answer within a second: their tunnels are missing. */
+  readonly silent: readonly number[];
 }
 
 /** `POST /tunnels/cut`. */

@@ -13,8 +13,8 @@ import type {
   SessionView,
   Status,
   TunnelFilter,
+  TunnelPage,
   TunnelSort,
-  TunnelView,
   UserView,
 } from './api.ts';
 
@@ -41,8 +41,9 @@ export interface Control {
   pinSession(key: string, egress: string): Promise<SessionView>;
   /** @returns false when there is none. */
   dropSession(key: string): Promise<boolean>;
-  tunnels(filter: TunnelFilter, sort: TunnelSort, limit: number): Promise<Page<TunnelView>>;
-  /** @returns how many. */
+  /** @throws ControlError when no thread answers. */
+  tunnels(filter: TunnelFilter, sort: TunnelSort, limit: number): Promise<TunnelPage>;
+  /** @returns how many. @throws ControlError when a thread does not answer: those of the others are cut then. */
   cutTunnels(filter: CutRequest): Promise<number>;
   users(request: PageRequest): Page<UserView>;
   config(): ConfigView;
@@ -64,7 +65,8 @@ export interface Control {
 /** What cannot be done, in words for whoever asked. */
 export class ControlError extends Error {
   override readonly name = 'ControlError' as const;
-  readonly kind: 'not-found' | 'conflict' | 'invalid';
+  /** `unavailable`: a thread that is needed for it does not answer. */
+  readonly kind: 'not-found' | 'conflict' | 'invalid' | 'unavailable';
 
   constructor(kind: ControlError['kind'], message: string) {
     super(message);

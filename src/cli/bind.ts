@@ -62,7 +62,8 @@ export function bindReport(
   return { complaints, commands };
 }
 
-function reason(code: string): string {
+/** errno in words. */
+export function reason(code: string): string {
   switch (code) {
     case 'EADDRNOTAVAIL':
       return 'this host does not have it';

@@ -6,7 +6,7 @@ import { STRATEGIES } from '../egress/rotation/strategies.ts';
 import type { StartError } from '../listener.ts';
 import type { Certificate } from '../runtime/certificate-files.ts';
 import type { Config, ListenerConfig, LoadedConfig } from '../runtime/config.ts';
-import { formatListen, formatListeners } from '../runtime/config/listen.ts';
+import { formatAt, formatListen, formatListeners } from '../runtime/config/listen.ts';
 import { bindReport, fixFor, outwardDevice, type BindResult } from './bind.ts';
 import { accessAsJson, accessRows } from './check-access.ts';
 import type { UsersFindings } from './check-users.ts';
@@ -69,6 +69,7 @@ export function print({ config, file }: LoadedConfig, findings: Findings, bind: 
   row('workers', String(config.workers));
   for (const [label, text] of accessRows(config, findings.users.names)) row(label, text);
   if (config.echo !== undefined) row('echo', formatListen(config.echo));
+  if (config.admin !== undefined) row('admin', `${formatAt(config.admin.at)}, ${tokenInWords(config.admin)}`);
   for (const { message, hint } of [...unusableFiles(findings), ...listeners]) {
     complain(
       `${paint('red', 'gyre:')} ${message}${hint === undefined ? '' : `\n  ${paint('cyan', 'hint:')} ${hint}`}`,
@@ -127,6 +128,20 @@ export function sizeInWords({ ipv4, ipv6 }: PoolSize): string {
   return families.length === 0 ? total : `${total} (${families.join(', ')})`;
 }
 
+type AdminConfig = NonNullable<Config['admin']>;
+
+function tokenInWords({ token, tokenFile }: AdminConfig): string {
+  if (token !== undefined) return 'with a token';
+  return tokenFile === undefined
+    ? 'with a token that is made at the start'
+    : `with the token in ${tokenFile}`;
+}
+
+function adminAsJson({ at, token, tokenFile, cors, hosts, metrics }: AdminConfig): object {
+  const source = token !== undefined ? 'given' : tokenFile === undefined ? 'made' : 'file';
+  return { listen: formatAt(at), token: source, tokenFile, cors, hosts, metrics };
+}
+
 const SCOPES: Readonly<Record<Config['cursor'], string>> = {
   destination: 'turns are counted for each destination host',
   global: 'turns are counted together for everything',
@@ -181,6 +196,7 @@ export function asJson({ config, file }: LoadedConfig, findings: Findings, bind:
     workers: config.workers,
     ...accessAsJson(config, findings.users.names),
     echo: config.echo === undefined ? undefined : formatListen(config.echo),
+    admin: config.admin && adminAsJson(config.admin),
     warnings,
     bind: bind
       ? {

@@ -131,9 +131,10 @@ async function readCertificates({ listen }: Config): Promise<Pick<Findings, 'cer
   return { certificates, unusable };
 }
 
-async function probeAll({ listen, echo }: Config): Promise<StartError[]> {
+async function probeAll({ listen, echo, admin }: Config): Promise<StartError[]> {
   const failed: StartError[] = [];
-  for (const { at } of echo === undefined ? listen : [...listen, { at: echo }]) {
+  const others = [...(echo === undefined ? [] : [{ at: echo }]), ...(admin === undefined ? [] : [admin])];
+  for (const { at } of [...listen, ...others]) {
     try {
       await ('path' in at ? probeUnix(at.path) : probe(at));
     } catch (error) {

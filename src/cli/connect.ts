@@ -100,7 +100,8 @@ export function noConnection(error: NodeJS.ErrnoException, what: string): Failur
   }
 }
 
-function noTls(error: NodeJS.ErrnoException, what: string): Failure {
+/** A failed TLS handshake in words. */
+export function noTls(error: NodeJS.ErrnoException, what: string): Failure {
   if (isTooLate(error)) return new Failure(`${what} did not answer in time`);
   if (error.code === 'ECONNRESET') return new Failure(`${what} broke off the TLS handshake`);
   // Node adds advice about its own flags, OpenSSL the numbers and places of its code.

@@ -1,10 +1,12 @@
-/** `gyre pool expand`: which addresses an expression stands for at this moment. */
+/** `gyre pool`: `expand` says which addresses an expression stands for at this moment; the others ask a running gateway. */
 import { setImmediate } from 'node:timers/promises';
 import { InvalidArgumentError, type Command } from 'commander';
 import { parsePool, PoolError } from '../egress/expression/expression.ts';
 import type { SourceStatus } from '../egress/sources/feed.ts';
 import { count, expand } from '../egress/pool/ranges.ts';
 import { EXIT, Failure } from './exit.ts';
+import { registerPoolActs } from './pool-act.ts';
+import { registerPoolList } from './pool-list.ts';
 import {
   complaintsOf,
   hasFailed,
@@ -51,7 +53,7 @@ export interface ExpandedAddress {
 }
 
 export function registerPool(program: Command): void {
-  const pool = program.command('pool').description('look at pool expressions');
+  const pool = program.command('pool').description('pool expressions, and the egresses of a running gateway');
   pool
     .command('expand')
     .description('print the addresses a pool expression stands for, one a line')
@@ -65,6 +67,8 @@ export function registerPool(program: Command): void {
     )
     .addHelpText('after', HELP)
     .action((words: string[], flags: ExpandFlags) => expandPool(words, flags));
+  registerPoolList(pool);
+  registerPoolActs(pool);
 }
 
 async function expandPool(words: readonly string[], flags: ExpandFlags): Promise<void> {

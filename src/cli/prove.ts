@@ -43,37 +43,45 @@ export interface Requests {
 export const LOOPBACK_DENIED =
   'the proxy does not let clients reach loopback: start it with --allow-private, or run gyre prove with a public --target';
 
-interface ProveFlags {
+/** The options about the proxy a command talks to. */
+export interface ProxyFlags {
   readonly proxy: string;
-  readonly count: number;
-  readonly target?: string;
   readonly user?: string;
-  readonly concurrency: number;
-  readonly session?: string;
   readonly proxyCacert?: string;
   readonly proxyInsecure?: true;
+}
+
+interface ProveFlags extends ProxyFlags {
+  readonly count: number;
+  readonly target?: string;
+  readonly concurrency: number;
+  readonly session?: string;
   readonly json?: true;
 }
 
 export function registerProve(program: Command): void {
-  program
-    .command('prove')
-    .description('send requests through a running proxy and show which addresses they leave from')
-    .option(
-      '--proxy <url>',
-      'socks5h://ADDR:PORT, http://ADDR:PORT, https://ADDR:PORT (TLS) or unix:/PATH',
-      'socks5h://127.0.0.1:1080',
-    )
-    .option('--proxy-cacert <file>', 'PEM file with the authority of the proxy, for https://')
-    .option('--proxy-insecure', 'take whatever certificate the proxy shows')
+  addProxyOptions(
+    program
+      .command('prove')
+      .description('send requests through a running proxy and show which addresses they leave from'),
+    'socks5h://ADDR:PORT, http://ADDR:PORT, https://ADDR:PORT (TLS) or unix:/PATH',
+  )
     .option('--count <n>', 'requests to send', readCount(1_000_000), 3)
     .option('--target <url>', 'an http or https URL that answers with the address of its caller')
-    .option('--user <name:password>', 'credentials for the proxy')
     .option('--session <id>', 'ask for a sticky session: all requests leave from one address')
     .option('--concurrency <n>', 'requests under way at once', readCount(1000), 1)
     .option('--json', 'print one JSON object')
     .addHelpText('after', HELP)
     .action((flags: ProveFlags) => prove(flags));
+}
+
+/** @param forms How `--proxy` may be written. */
+export function addProxyOptions(command: Command, forms: string): Command {
+  return command
+    .option('--proxy <url>', forms, 'socks5h://127.0.0.1:1080')
+    .option('--proxy-cacert <file>', 'PEM file with the authority of the proxy, for https://')
+    .option('--proxy-insecure', 'take whatever certificate the proxy shows')
+    .option('--user <name:password>', 'credentials for the proxy');
 }
 
 async function prove(flags: ProveFlags): Promise<void> {
@@ -104,14 +112,15 @@ async function prove(flags: ProveFlags): Promise<void> {
 }
 
 /** A password in `--user`, or in the URL of `--proxy`. */
-function hideSecrets({ user, proxy }: ProveFlags): void {
+export function hideSecrets({ user, proxy }: ProxyFlags): void {
   const secrets: [string, string][] = [];
   if (user?.includes(':') === true) secrets.push([user, user.replace(/:.*/s, ':*')]);
   if (proxy.includes('@')) secrets.push([proxy, proxy.replace(/\/\/.*@/s, '//*@')]);
   hideArguments(new Map(secrets));
 }
 
-function readProxy({ proxy: url, proxyCacert, proxyInsecure }: ProveFlags): ProxyAddress {
+/** @throws {Failure} */
+export function readProxy({ proxy: url, proxyCacert, proxyInsecure }: ProxyFlags): ProxyAddress {
   const proxy = parseProxyUrl(url);
   if (proxy.tls === undefined) return proxy;
   const ca = proxyCacert === undefined ? undefined : readAuthority(proxyCacert);

@@ -1,10 +1,12 @@
 /** `gyre serve`: runs the gateway until it is told to stop. */
 import type { Command } from 'commander';
-import type { Config } from '../runtime/config.ts';
+import type { Config, LoadedConfig } from '../runtime/config.ts';
 import { formatListen } from '../runtime/config/listen.ts';
 import { asksWho } from '../runtime/config/rules-access.ts';
 import type { Gateway } from '../runtime/gateway.ts';
+import { takeBirth, type Inherited } from '../runtime/inherited.ts';
 import { Failure, report } from './exit.ts';
+import { Hangups } from './hangups.ts';
 import { endpointsInWords, ownProxy, protocols } from './own-proxy.ts';
 import { LOOPBACK_DENIED, printOutcomes, readCount, sendAll } from './prove.ts';
 import { formatProxy } from './proxy-url.ts';
@@ -19,12 +21,17 @@ import {
   type SourceFlags,
 } from './sources.ts';
 import { stopRequested } from './stop-requests.ts';
+import { Systemd } from './systemd.ts';
 import { enumerate, plural, say } from './terminal.ts';
+import { Predecessor } from './successor.ts';
+import { Upgrades } from './upgrades.ts';
 
 const HELP = `${SOURCES_HELP}
 
 One line on standard output, "gyre ready …", says that every listener is there. The log goes to standard error.
 SIGTERM and SIGINT stop accepting and let tunnels end (timeouts.drain); a second one leaves at once.
+SIGHUP reads the file again; options and variables stay. What is wrong in it changes nothing.
+SIGUSR2 starts the program again as it is on disk now; the new process takes over the sockets, and this one drains.
 
 Examples:
   gyre serve --pool 192.0.2.10-192.0.2.19
@@ -51,9 +58,25 @@ export function registerServe(program: Command): void {
 }
 
 async function serve(flags: ServeFlags): Promise<void> {
+  // Before anything else reads the environment, or opens a descriptor.
+  const { inherited, readyFd } = takeBirth(process.env);
+  const predecessor = new Predecessor(readyFd);
+  try {
+    await serveFrom(flags, inherited, predecessor);
+  } catch (error) {
+    predecessor.failed((error as Error).message);
+    throw error;
+  }
+}
+
+async function serveFrom(flags: ServeFlags, inherited: Inherited, predecessor: Predecessor): Promise<void> {
   hideSecrets(flags);
   const loaded = loadFrom(flags);
-  warn([...exposures(flags), ...warnings(loaded)]);
+  const hangups = new Hangups();
+  const upgrades = new Upgrades();
+  const systemd = new Systemd(process.env, (message) => warn([message]));
+  const notes = warnings(loaded);
+  warn([...exposures(flags), ...notes]);
   const { config } = loaded;
   let ready = false;
   const leave = (exitCode: number): never => process.exit(exitCode);
@@ -62,28 +85,59 @@ async function serve(flags: ServeFlags): Promise<void> {
   void stop.then((exitCode) => (ready ? undefined : leave(exitCode)));
   // Loaded here, so that the other commands start without it.
   const { startGateway } = await import('../runtime/gateway.ts');
-  const gateway = await startGateway(config);
+  const { file } = loaded;
+  const reloadFrom = (): LoadedConfig => loadAgain(flags);
+  const gateway = await startGateway(config, { file, notes, reloadFrom, inherited });
   ready = true;
-  say(readyLine(gateway, config));
+  const line = readyLine(gateway, config);
+  // Before the old process hears of it and ends: systemd must know its main process.
+  await systemd.ready(line);
+  systemd.watch(() => gateway.beating);
+  predecessor.ready();
+  upgrades.serve(gateway, inherited.activated);
+  hangups.serve(() => void reload(gateway, systemd));
+  say(line);
+  const link = dashboardLine(gateway, process.stdout.isTTY);
+  if (link !== undefined) say(link);
   const hint = rotationHint(gateway, config);
   if (hint !== undefined) say(hint);
   if (flags.prove !== undefined) {
     await Promise.race([stop, proveItself(gateway, config, flags.prove === true ? 3 : flags.prove)]);
   }
-  await stop;
-  await drain(gateway, config);
+  const handedOver = await Promise.race([
+    upgrades.done.then(() => true),
+    stop.then(() => false),
+    gateway.closed.then(() => false),
+  ]);
+  upgrades.giveUp();
+  await drain(gateway, systemd, handedOver);
   process.exit(0);
 }
 
-async function drain(gateway: Gateway, config: Config): Promise<void> {
+async function reload(gateway: Gateway, systemd: Systemd): Promise<void> {
+  await systemd.reloading();
+  await gateway.reloads.again('signal');
+  await systemd.ready(readyLine(gateway, gateway.config));
+}
+
+/** From the same flags and variables, and what is in the file now. @throws {ConfigError} */
+function loadAgain(flags: ServeFlags): LoadedConfig {
+  const loaded = loadFrom(flags);
+  return { ...loaded, notes: warnings(loaded) };
+}
+
+async function drain(gateway: Gateway, systemd: Systemd, handedOver: boolean): Promise<void> {
   const { active } = gateway.stats();
   if (active > 0) {
-    const seconds = config.timeouts.drain / 1000;
+    const seconds = gateway.config.timeouts.drain / 1000;
     say(
       `gyre stopping: ${plural(active, 'connection')} may take ${seconds} s to end; press Ctrl-C again to cut`,
     );
   }
-  await gateway.close();
+  const closed = gateway.close(undefined, handedOver);
+  if (handedOver) systemd.stop();
+  else void systemd.stopping('stopping');
+  await closed;
 }
 
 export function readyLine(
@@ -94,6 +148,19 @@ export function readyLine(
   const where = enumerate(endpointsInWords(endpoints, listen));
   const threads = workers === 0 ? 'no workers' : plural(workers, 'worker');
   return `gyre ready on ${where} (${protocols(config)}), ${plural(pool.addresses, 'egress address', 'egress addresses')}, ${threads}`;
+}
+
+/**
+ * Where the dashboard is, or what there is of the admin listener instead.
+ * @param terminal A person reads it: elsewhere it may be kept, and a token is not to be.
+ */
+export function dashboardLine(
+  gateway: Pick<Gateway, 'admin' | 'dashboard'>,
+  terminal: boolean,
+): string | undefined {
+  const link = gateway.dashboard(terminal);
+  if (link === undefined) return gateway.admin && `admin API: ${gateway.admin.address}`;
+  return `dashboard: ${link}${terminal ? '' : ' (for the link with its token run `gyre dashboard`)'}`;
 }
 
 /** The command that shows the rotation, when there is something to show. */

@@ -10,7 +10,7 @@ const PASSWORD = 0x02;
 const REFUSED = 0xff;
 
 /** RFC 1928 §6, in words. */
-const REPLIES: readonly string[] = [
+export const REPLIES: readonly string[] = [
   'succeeded',
   'general failure',
   'not allowed by its rules',

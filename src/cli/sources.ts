@@ -152,6 +152,11 @@ const FLAGS: readonly Flag[] = [
     description: 'a loopback HTTP listener that answers with the address of its caller',
     path: ['echo'],
   },
+  {
+    flags: '--admin <addr:port>',
+    description: 'admin API, metrics and dashboard: 127.0.0.1:1082 or unix:/PATH (default: off)',
+    path: ['admin', 'listen'],
+  },
 ];
 
 export const SOURCES_HELP = `

@@ -6,7 +6,7 @@
  */
 import { METHODS, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { Connection } from '../connection.ts';
-import { ProxyError } from '../errors.ts';
+import { ProxyError, type FailureCode } from '../errors.ts';
 import type { Leg } from '../leg.ts';
 import { expectsWhatIsKnown, readRequest, type Body, type ForwardRequest } from '../protocol/http-request.ts';
 import { refused, type Head } from '../protocol/http.ts';
@@ -38,8 +38,10 @@ export interface Forward {
   drain(): void;
   /** Ends it now. */
   cut(): void;
-  /** Ends it now if it serves a request that `chosen` says. */
-  cutIf(chosen: (connection: Connection) => boolean): void;
+  /** The request that is read or answered at the moment. */
+  readonly current: Connection | undefined;
+  /** Ends it now if it serves a request that `chosen` says. @returns whether it does. */
+  cutIf(code: FailureCode, chosen: (connection: Connection) => boolean): boolean;
 }
 
 /** Missing or wrong credentials answered in a row before the connection is closed. */
@@ -205,9 +207,15 @@ export class Conversation implements Forward, Listener {
     else this.broken(new ProxyError('SHUTTING_DOWN'));
   }
 
-  cutIf(chosen: (connection: Connection) => boolean): void {
-    const { current } = this.#records;
-    if (current !== undefined && chosen(current)) this.broken(new ProxyError('USER_REMOVED'));
+  get current(): Connection | undefined {
+    return this.#records.current;
+  }
+
+  cutIf(code: FailureCode, chosen: (connection: Connection) => boolean): boolean {
+    const { current } = this;
+    if (current === undefined || !chosen(current)) return false;
+    this.broken(new ProxyError(code));
+    return true;
   }
 
   #close(): void {

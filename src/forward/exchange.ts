@@ -155,9 +155,12 @@ export class Exchange implements Interrupt {
 
   #spend({ bytesWritten, bytesRead }: Socket): void {
     const { connection } = this.#asking;
-    const more = bytesWritten + bytesRead - connection.sent - connection.received;
-    connection.sent = bytesWritten;
-    connection.received = bytesRead;
+    const before = connection.sent + connection.received;
+    // A socket that is destroyed forgets what it had not written yet; sums over all connections must never fall.
+    connection.sent = Math.max(connection.sent, bytesWritten);
+    connection.received = Math.max(connection.received, bytesRead);
+    const more = connection.sent + connection.received - before;
+    this.#context.observer.moved(connection);
     if (connection.stay?.spend(more) === false) this.break(new ProxyError('QUOTA_EXCEEDED'));
   }
 
@@ -166,6 +169,7 @@ export class Exchange implements Interrupt {
     // What it says now is for somebody else, or for nobody.
     if (remote.leg.held !== undefined)
       throw new ProxyError('BAD_RESPONSE', 'the target speaks before it is asked');
+    this.#context.observer.dialled(this.#asking.connection);
     this.#asking.connection.phase = 'reply';
     const passage = new Passage({ ...this.#asking, remote, proxyStatus, timeouts: this.#context.timeouts });
     this.onBroken = (error) => passage.fail(error);

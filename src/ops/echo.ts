@@ -29,14 +29,17 @@ const LIMITS = {
 };
 const TEXT = 'text/plain; charset=utf-8';
 
-/** @throws the system's error when the address cannot be listened on. */
-export async function startEcho({ host, port }: EchoAddress): Promise<Echo> {
+/**
+ * @param fd A listening socket that is bound there already.
+ * @throws the system's error when the address cannot be listened on.
+ */
+export async function startEcho({ host, port }: EchoAddress, fd?: number): Promise<Echo> {
   const server = createServer(LIMITS, answer);
   // Half a request, or none: whatever it was, it gets no answer.
   server.on('clientError', (_error, socket) => socket.destroy());
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   server.once('error', reject);
-  server.listen({ host, port }, resolve);
+  server.listen(fd === undefined ? { host, port } : { fd }, resolve);
   await promise;
   server.off('error', reject);
   // Accepting may fail for want of descriptors; the next one may succeed.

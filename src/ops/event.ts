@@ -80,7 +80,7 @@ function described(error: Error, stacks: boolean, causes = CAUSES): DescribedErr
 }
 
 /** `message (CODE): message of the cause (CODE)`. */
-function sentence(error: Error, causes = CAUSES): string {
+export function sentence(error: Error, causes: number = CAUSES): string {
   const code = codeOf(error);
   const text = code === undefined ? error.message : `${error.message} (${code})`;
   const { cause } = error;

@@ -7,6 +7,7 @@
 import winston from 'winston';
 import Transport from 'winston-transport';
 import { type Fields, humanEvent, jsonEvent, type LogEvent, type LogLevel } from './event.ts';
+import type { LogRing } from './ring.ts';
 import type { LineFormat } from './text.ts';
 
 export type { LogLevel } from './event.ts';
@@ -19,6 +20,11 @@ export interface Log {
   readonly warn: Write;
   readonly info: Write;
   readonly debug: Write;
+}
+
+/** A log that may come to write more, or less. */
+export interface AdjustableLog extends Log {
+  setLevel(level: LogLevel): void;
 }
 
 /** Where lines go: a `LineSink`. */
@@ -34,6 +40,8 @@ export interface LogOptions {
   /** `auto` takes the sink's format. */
   readonly format: LineFormat | 'auto';
   readonly sink: LogSink;
+  /** Hears every event that is written. */
+  readonly ring?: LogRing | undefined;
 }
 
 const LEVELS = { error: 0, warn: 1, info: 2, debug: 3 } as const satisfies Record<LogLevel, number>;
@@ -41,12 +49,14 @@ const LEVELS = { error: 0, warn: 1, info: 2, debug: 3 } as const satisfies Recor
 const LINE = Symbol.for('message');
 
 /** Colours appear on a terminal, unless the environment variable NO_COLOR is set and not empty. */
-export function createLog({ level, format, sink }: LogOptions): Log {
+export function createLog({ level, format, sink, ring }: LogOptions): AdjustableLog {
+  let least = level;
   const style = { stacks: level === 'debug', colour: sink.terminal && !process.env['NO_COLOR'] };
   const render = (format === 'auto' ? sink.format : format) === 'human' ? humanEvent : jsonEvent;
   const logger = winston.createLogger({
     levels: LEVELS,
-    level,
+    // What is too unimportant does not come as far as this.
+    level: 'debug',
     format: winston.format((info) => {
       info[LINE] = render(info as unknown as LogEvent, style);
       return info;
@@ -54,12 +64,19 @@ export function createLog({ level, format, sink }: LogOptions): Log {
     transports: [new SinkTransport(sink)],
   });
   const at = (name: LogLevel): Write => {
-    if (LEVELS[name] > LEVELS[level]) return () => {};
     // The fields stay in a property of their own: spread out, one named `message` or `level` would mean something else.
-    return (message, fields) =>
-      void logger.log({ at: Date.now(), level: name, message, fields } as winston.LogEntry);
+    return (message, fields) => {
+      if (LEVELS[name] > LEVELS[least]) return;
+      const event: LogEvent = { at: Date.now(), level: name, message, fields };
+      logger.log(event as unknown as winston.LogEntry);
+      ring?.add(event);
+    };
   };
-  return { error: at('error'), warn: at('warn'), info: at('info'), debug: at('debug') };
+  const setLevel = (name: LogLevel): void => {
+    least = name;
+    style.stacks = name === 'debug';
+  };
+  return { error: at('error'), warn: at('warn'), info: at('info'), debug: at('debug'), setLevel };
 }
 
 class SinkTransport extends Transport {

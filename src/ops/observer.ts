@@ -1,4 +1,4 @@
-/** What a data thread does when a connection begins and ends: count it, and write its access line. */
+/** What a data thread does as a connection begins, goes on and ends: count it, and write its access line. */
 import type { Connection, Observer } from '../connection.ts';
 import { accessLine } from './access.ts';
 import type { LineBatch } from './batch.ts';
@@ -13,20 +13,18 @@ export interface AccessLog {
 
 export class ThreadObserver implements Observer {
   readonly #counters: Counters;
-  readonly #access: AccessLog | undefined;
+  /** Undefined switches the access log off. */
+  access: AccessLog | undefined;
   readonly #unforeseen: (connection: Connection) => void;
 
-  /**
-   * @param access undefined switches the access log off.
-   * @param unforeseen Called for a connection that failed in a way nobody thought of.
-   */
+  /** @param unforeseen Called for a connection that failed in a way nobody thought of. */
   constructor(
     counters: Counters,
     access: AccessLog | undefined,
     unforeseen: (connection: Connection) => void = () => {},
   ) {
     this.#counters = counters;
-    this.#access = access;
+    this.access = access;
     this.#unforeseen = unforeseen;
   }
 
@@ -34,9 +32,17 @@ export class ThreadObserver implements Observer {
     this.#counters.opened(connection);
   }
 
+  dialled(connection: Connection): void {
+    this.#counters.dialled(connection);
+  }
+
+  moved(connection: Connection): void {
+    this.#counters.moved(connection);
+  }
+
   closed(connection: Connection): void {
     this.#counters.closed(connection);
     if (connection.failure?.code === 'INTERNAL') this.#unforeseen(connection);
-    if (this.#access !== undefined) this.#access.batch.add(accessLine(connection, this.#access.format));
+    if (this.access !== undefined) this.access.batch.add(accessLine(connection, this.access.format));
   }
 }

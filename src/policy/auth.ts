@@ -5,6 +5,7 @@
  * first, and whoever is not let in by it is asked for outside. An unknown name and a wrong password take the same way, cost
  * the same and are answered the same.
  */
+import { isDeepStrictEqual } from 'node:util';
 import type { Credentials, Identity } from '../connection.ts';
 import { ProxyError } from '../errors.ts';
 import { NO_PARAMETERS, parseUserName } from './identity.ts';
@@ -21,8 +22,8 @@ export type UserConfig = Account;
 
 export interface Authenticator {
   /**
-   * False while no users are configured: anyone may come in, and a name they send is only a label. Once true, it stays so:
-   * a list that has become empty lets nobody in.
+   * False while no users are configured: anyone may come in, and a name they send is only a label. Once true, it stays so
+   * until {@link admit} says otherwise: a list that has become empty lets nobody in.
    */
   readonly required: boolean;
   /**
@@ -39,6 +40,12 @@ export interface Authenticator {
    * @throws TypeError for a name given twice or empty, or a hash that cannot be verified; then nothing has changed.
    */
   replace(accounts: readonly Account[]): void;
+  /**
+   * Another answer to who may come in beside those who are listed. Who is being asked about is answered as before.
+   *
+   * @throws TypeError for a URL of the external check that is none; then nothing has changed.
+   */
+  admit(strangers: Strangers): void;
   /** Whether somebody who came in under that name may stay: false for listed users that {@link replace} has taken out. */
   knows(user: string): boolean;
   /** Ends the thread and the connections it may have. Logins under way are refused. */
@@ -53,10 +60,14 @@ export interface LoginCounts {
   succeeded(client: string, name: string): void;
 }
 
-export interface AuthenticatorOptions {
+/** How those are met who are not listed. */
+export interface Strangers {
   /** Users may be listed later: nobody comes in without being one. Implied by users, and by an external check. */
   readonly required?: boolean | undefined;
   readonly external?: ExternalCheck | undefined;
+}
+
+export interface AuthenticatorOptions extends Strangers {
   readonly logins?: LoginCounts | undefined;
   /** Milliseconds since the epoch; it may be set back. Default `Date.now`. */
   readonly now?: (() => number) | undefined;
@@ -97,9 +108,11 @@ type Found = UserIdentity | undefined;
 class Users implements Authenticator {
   required: boolean;
   readonly #roster: Roster;
-  readonly #external: External | undefined;
+  #check: ExternalCheck | undefined;
+  #external: External | undefined;
   readonly #logins: LoginCounts | undefined;
   readonly #now: () => number;
+  readonly #report: Report;
   readonly #turns = new Turns(TURNS);
   readonly #bcrypt: Bcrypt;
   readonly #ownBcrypt: Bcrypt | undefined;
@@ -113,11 +126,13 @@ class Users implements Authenticator {
     this.required = options.required === true || external !== undefined;
     this.#logins = options.logins;
     this.#now = now;
+    this.#report = report;
     this.#ownBcrypt = options.bcrypt === undefined ? new BcryptThread() : undefined;
     this.#bcrypt = options.bcrypt ?? this.#ownBcrypt!;
     this.#failures = new Seldom(report, now);
     this.#roster = new Roster((password, hash) => this.#matches(password, hash), this.#turns, now);
     this.replace(accounts);
+    this.#check = external;
     this.#external = external && new External(external, now, report);
   }
 
@@ -143,6 +158,16 @@ class Users implements Authenticator {
     this.#gone = new Set(this.#names.filter((name) => !this.#roster.names.has(name)));
     this.#names = accounts.map(({ name }) => name);
     this.#external?.forgetRefusals();
+  }
+
+  admit({ required = false, external }: Strangers): void {
+    if (!isDeepStrictEqual(external, this.#check)) {
+      const next = external && new External(external, this.#now, this.#report);
+      void this.#external?.retire();
+      this.#external = next;
+      this.#check = external;
+    }
+    this.required = required || external !== undefined || this.#names.length > 0;
   }
 
   knows(user: string): boolean {

@@ -1,4 +1,5 @@
 /** The configuration: what a user may write, what the rest of the program reads, and the way from one to the other. */
+import type { AdminConfig } from '../admin/server.ts';
 import type { FamilyOptions } from '../egress/dial/dial.ts';
 import type { HealthOptions } from '../egress/health/health.ts';
 import type { CursorScope } from '../egress/rotation/rotator.ts';
@@ -78,6 +79,8 @@ export interface Config {
   /** Name servers as `ADDRESS` or `ADDRESS:PORT`. Empty: those of the system. */
   readonly dns: { readonly servers: readonly string[] };
   readonly timeouts: Timeouts;
+  /** The file is read again when it changes. */
+  readonly watch: boolean;
   readonly log: {
     readonly level: 'error' | 'warn' | 'info' | 'debug';
     /** `auto`: human on a terminal, JSON otherwise. */
@@ -87,6 +90,8 @@ export interface Config {
   };
   /** A small HTTP listener that answers with the caller's address; undefined: none. Always on loopback. */
   readonly echo: ListenAddress | undefined;
+  /** Where the admin API is, and who may use it; undefined: nowhere. */
+  readonly admin: AdminConfig | undefined;
 }
 
 /** Milliseconds. */
@@ -113,6 +118,8 @@ export interface Timeouts {
   readonly fin: number;
   /** Tunnels still open when the program is told to stop; 0 cuts them at once. */
   readonly drain: number;
+  /** A worker thread that does nothing for so long is replaced; 0: never. Less than a second counts as a second. */
+  readonly stall: number;
 }
 
 /** Where a command line takes its configuration from. */
@@ -159,7 +166,7 @@ export function loadConfig(sources: ConfigSources): LoadedConfig {
 }
 
 function exposedPasswords(
-  { users, userCheck }: Config,
+  { users, userCheck, admin }: Config,
   file: ConfigFile | undefined,
   locate: Locate,
 ): string[] {
@@ -167,7 +174,13 @@ function exposedPasswords(
   const fromFile = (key: string): boolean => locate([key]) === file.locate([key]);
   const listed = fromFile('users') && users.some((user) => 'password' in user);
   const sent = fromFile('userCheck') && userCheck !== undefined && new URL(userCheck.url).password !== '';
-  if (!listed && !sent) return [];
-  const remedy = listed ? 'chmod 600 it, or write passwordHash' : 'chmod 600 it';
-  return [`everyone on this host can read the passwords in ${file.path}: ${remedy}`];
+  const ruled = fromFile('admin') && admin?.token !== undefined;
+  if (!listed && !sent && !ruled) return [];
+  const remedy = listed
+    ? 'chmod 600 it, or write passwordHash'
+    : ruled
+      ? 'chmod 600 it, or write tokenFile'
+      : 'chmod 600 it';
+  const what = listed || sent ? 'passwords' : 'token';
+  return [`everyone on this host can read the ${what} in ${file.path}: ${remedy}`];
 }

@@ -2,70 +2,40 @@
  * The gateway: what a user starts and stops. It owns the pool, the shared memory, the log targets and the lanes, and
  * never touches a connection itself.
  */
+import type { ReloadReport } from '../admin/api.ts';
+import type { Control } from '../admin/control.ts';
 import { DEFAULT_POOL, type Endpoint } from '../connection.ts';
 import { rotatorMemory } from '../egress/rotation/rotator.ts';
 import { readPortRange } from '../egress/dial/ports.ts';
-import { sessionMemory, Sessions, type SessionMemory } from '../egress/sessions/sessions.ts';
-import { probe, StartError } from '../listener.ts';
-import { countersMemory, readStats, type Stats as ConnectionStats } from '../ops/counters.ts';
+import { sessionMemory, type SessionMemory } from '../egress/sessions/sessions.ts';
+import { probe } from '../listener.ts';
+import { countersMemory, readStats } from '../ops/counters.ts';
+import type { Log } from '../ops/log.ts';
 import { startEcho, type Echo } from '../ops/echo.ts';
-import { Certificates } from './certificates.ts';
-import type { Config } from './config.ts';
-import type { Account } from '../policy/users/account.ts';
+import { defineConfig, type Config, type GyreOptions } from './config.ts';
 import { limitMemory, type LimitMemory } from '../policy/limits/memory.ts';
+import { GatewayControl } from './control.ts';
+import type { Gateway, GatewayOptions, GatewayState, PoolSummary, Stats } from './gateway-types.ts';
+import { AdminDoor } from './admin-door.ts';
+import { Inherited, ownSockets, type ListeningSocket } from './inherited.ts';
+import { KeptFiles } from './kept-files.ts';
 import { Lanes, type LanePlan } from './lanes.ts';
 import { Membership, type EgressStatus } from './membership.ts';
 import { openOutputs, type Outputs } from './outputs.ts';
 import { OverloadWatch, overloadMemory } from './overload.ts';
-import { QuotaFile } from './quota-file.ts';
-import { SessionFile } from './session-file.ts';
-import { UsersFile } from './users-file.ts';
+import { Parts } from './parts.ts';
+import { PlacedListeners } from './placed-listeners.ts';
+import { portionsOf } from './portions.ts';
+import { poolsOf, Reloader, type Reloadable } from './reload/reloader.ts';
+import type { Reloads } from './reload/reloads.ts';
 
 export { StartError } from '../listener.ts';
+export type { Gateway, GatewayOptions, GatewayState, PoolSummary, Stats } from './gateway-types.ts';
 export type { EgressStatus } from './membership.ts';
 
-/** What has happened since the start, over all threads. */
-export interface Stats extends ConnectionStats {
-  /** Log and access lines that found no room because their target was too slow or full. */
-  readonly logLinesDropped: number;
-}
-
-/** How big a pool is. */
-export interface PoolSummary {
-  readonly addresses: bigint;
-}
-
-/** A running proxy. Close it, or hold it with `await using`. */
-export interface Gateway extends AsyncDisposable {
-  /** Where it listens, in the order of the config. */
-  readonly endpoints: readonly Endpoint[];
-  /** The first listener as an `http://` proxy URL, which every client takes; the same port speaks SOCKS5. */
-  readonly url: string;
-  /** The "what is my address" responder, when it is on. */
-  readonly echo: Endpoint | undefined;
-  readonly pool: PoolSummary;
-  stats(): Stats;
-  /** Every egress with its state, live tunnels and free source ports; a block is one as a whole. */
-  egresses(): Iterable<EgressStatus>;
-  /**
-   * Puts another pool in place for all new connections; live tunnels keep their egress.
-   * @param name Of a named pool; without it, the one that is used when nobody names one.
-   * @throws PoolError and keeps the old pool; RangeError when there is no room for it beside what still drains.
-   */
-  replacePool(expression: readonly string[], name?: string): Promise<PoolSummary>;
-  /**
-   * Stops accepting at once and lets live tunnels end.
-   * @param drainMs How long they may take, in milliseconds; default the config's `timeouts.drain`. Then they are cut.
-   */
-  close(drainMs?: number): Promise<void>;
-}
-
-/**
- * @param adoptHandles False forces the slower reads of `leg.ts`, which are there for Node versions without the fast ones.
- * @throws StartError, or PoolError.
- */
-export async function startGateway(config: Config, adoptHandles = true): Promise<Gateway> {
-  const gateway = new RunningGateway(config, openOutputs(config.log), adoptHandles);
+/** @throws StartError, or PoolError. */
+export async function startGateway(config: Config, options: GatewayOptions = {}): Promise<Gateway> {
+  const gateway = new RunningGateway(config, openOutputs(config.log), options);
   try {
     await gateway.start();
   } catch (error) {
@@ -76,101 +46,161 @@ export async function startGateway(config: Config, adoptHandles = true): Promise
 }
 
 class RunningGateway implements Gateway {
-  readonly #config: Config;
+  #config: Config;
+  #state: GatewayState = 'starting';
+  readonly #options: GatewayOptions;
+  readonly #reloader: Reloader;
+  readonly control: Control;
+  readonly #over: PromiseWithResolvers<void> = Promise.withResolvers();
   readonly #outputs: Outputs;
   readonly #counters: SharedArrayBuffer;
   readonly #membership: Membership;
   readonly #lanes: Lanes;
-  readonly #certificates: Certificates;
-  readonly #usersFile: UsersFile | undefined;
+  readonly #listeners: PlacedListeners;
+  #parts: Parts | undefined = undefined;
   readonly #limits: LimitMemory;
   readonly #overload: OverloadWatch;
   readonly #ports = readPortRange();
   readonly #sessions: SessionMemory = sessionMemory();
-  #sessionFile: SessionFile | undefined = undefined;
-  #quotaFile: QuotaFile | undefined = undefined;
+  #kept: KeptFiles | undefined = undefined;
   #echo: Echo | undefined = undefined;
+  readonly #admin = new AdminDoor();
   #endpoints: readonly Endpoint[] = [];
   #closed: Promise<void> | undefined = undefined;
 
-  constructor(config: Config, outputs: Outputs, adoptHandles: boolean) {
+  constructor(config: Config, outputs: Outputs, options: GatewayOptions) {
     this.#config = config;
+    this.#options = options;
     this.#outputs = outputs;
     this.#limits = limitMemory(config.limits);
+    this.#listeners = new PlacedListeners(this.#limits);
     this.#counters = countersMemory(Math.max(1, config.workers));
-    this.#membership = new Membership(config.health, outputs.log, (snapshots) =>
-      this.#lanes.update({ snapshots }),
+    this.#membership = new Membership(
+      config.health,
+      outputs.log,
+      (snapshots) => void this.#lanes.update({ snapshots }),
     );
     const plan: LanePlan = {
-      config,
+      workers: config.workers,
       memory: rotatorMemory(),
       table: this.#membership.memory,
       sessions: this.#sessions,
       limits: this.#limits,
       overload: overloadMemory(Math.max(1, config.workers)),
-      ports: config.ports === 'own' ? this.#ports : undefined,
+      ports: this.#ports,
       counters: this.#counters,
-      accessFormat: outputs.accessFormat,
-      adoptHandles,
+      adoptHandles: options.adoptHandles !== false,
     };
     this.#lanes = new Lanes(plan, outputs, this.#membership);
-    this.#certificates = new Certificates(config.listen, outputs.log, (certificates) =>
-      this.#lanes.update({ certificates }),
-    );
-    const { usersFile } = config;
-    this.#usersFile =
-      usersFile === undefined
-        ? undefined
-        : new UsersFile(usersFile, outputs.log, (users) =>
-            this.#lanes.update({ accounts: this.#all(users) }),
-          );
     this.#overload = new OverloadWatch(plan.overload, config.overload, outputs.log);
+    this.#reloader = new Reloader(this.#reloadable(), options);
+    this.control = this.#control();
+  }
+
+  #control(): Control {
+    return new GatewayControl({
+      counters: this.#counters,
+      state: () => this.#state,
+      config: () => this.#config,
+      endpoints: () => this.#endpoints,
+      logLinesDropped: () => this.#outputs.dropped,
+      membership: this.#membership,
+      lanes: this.#lanes,
+      sessions: this.#sessions,
+      limits: this.#limits,
+      ports: this.#ports,
+      ring: this.#outputs.ring,
+      reloads: this.reloads,
+      fileAccounts: () => this.#parts?.fromFile ?? [],
+      close: (drainMs) => void this.close(drainMs),
+    });
   }
 
   async start(): Promise<void> {
-    const { listen, echo, pool, pools, sessions } = this.#config;
-    if (sessions.file !== undefined) {
-      this.#sessionFile = new SessionFile(sessions.file, new Sessions(this.#sessions), this.#outputs.log);
-    }
-    const { quotaFile } = this.#config.limits;
-    if (quotaFile !== undefined) this.#quotaFile = new QuotaFile(quotaFile, this.#limits, this.#outputs.log);
-    for (const [name, expression] of [[DEFAULT_POOL, pool] as const, ...Object.entries(pools)]) {
-      await this.#readPool(name, expression);
-    }
-    const certificates = await this.#certificates.load();
-    const fromFile = (await this.#usersFile?.load()) ?? [];
-    for (const { at } of echo === undefined ? listen : [...listen, { at: echo }]) {
-      if ('port' in at) await probe(at);
-    }
+    const { echo } = this.#config;
+    const listen = this.#listeners.plan(this.#config);
+    const { inherited = new Inherited() } = this.#options;
+    const portions = await portionsOf(inherited, listen, this.#config, this.#outputs.log);
+    // First, so that who probes is told that it starts; what it may need of the lanes is not there yet.
+    if (portions.admin === undefined) await this.#openAdmin(undefined);
+    const placeOf = (slot: number): number | undefined => this.#listeners.placeOf(slot);
+    this.#kept = new KeptFiles(this.#config, this.#sessions, this.#limits, this.#outputs.log, placeOf);
+    const pools = await this.#membership.prepare(poolsOf(this.#config));
+    pools.put();
+    this.#parts = await this.#read(this.#config);
+    for (const { at, key } of listen) if ('port' in at && !portions.lanes.has(key)) await probe(at);
+    if (echo !== undefined && portions.echo === undefined) await probe(echo);
     const snapshots = this.#membership.snapshots();
-    this.#endpoints = await this.#lanes.open({ snapshots, certificates, accounts: this.#all(fromFile) });
-    this.#certificates.start();
-    this.#usersFile?.start();
+    const { pems: certificates, accounts } = this.#parts;
+    const { accessFormat } = this.#outputs;
+    const reserved = [this.#admin.endpoint ?? portions.admin?.endpoint].filter((one) => one !== undefined);
+    const state = { config: this.#config, listen, snapshots, certificates, accounts, accessFormat, reserved };
+    this.#endpoints = await this.#lanes.open(
+      state,
+      portions.lanes,
+      inherited.activated ? () => void this.close() : undefined,
+    );
+    this.#listeners.take(listen, this.#endpoints);
+    this.#parts.start();
     this.#overload.start();
     this.#membership.start();
-    if (echo !== undefined) this.#echo = await startEcho(echo);
+    if (echo !== undefined) this.#echo = await startEcho(echo, portions.echo?.fds[0]);
+    // Not before: the process before this one answers that it is ready.
+    if (portions.admin !== undefined) await this.#openAdmin(portions.admin.fds[0]);
+    if (this.#state !== 'starting') return;
+    this.#state = 'ready';
+    this.#reloader.start();
   }
 
-  /** @throws StartError for a name that both have. */
-  #all(fromFile: readonly Account[]): readonly Account[] {
-    const { users } = this.#config;
-    const names = new Set(users.map(({ name }) => name));
-    const twice = fromFile.find(({ name }) => names.has(name));
-    if (twice === undefined) return [...users, ...fromFile];
-    throw new StartError(
-      `the user ${JSON.stringify(twice.name)} is in the configuration and in ${this.#config.usersFile}`,
-      'leave one of the two out',
-    );
+  #openAdmin(fd: number | undefined): Promise<void> {
+    return this.#admin.open(this.#config, this.control, this.#outputs.log, fd);
   }
 
-  async #readPool(name: string, expression: readonly string[]): Promise<void> {
-    await this.#membership.read(name, expression);
-    if (this.#membership.addresses(name) > 0n) return;
-    const which = name === DEFAULT_POOL ? 'the pool' : `the pool ${name}`;
-    throw new StartError(
-      `${which} is empty: there is no address to leave from`,
-      'see what it stands for with `gyre pool expand`',
-    );
+  #read(config: Config): Promise<Parts> {
+    return Parts.read(config, this.#outputs.log, (changes) => void this.#lanes.update(changes));
+  }
+
+  get state(): GatewayState {
+    return this.#state;
+  }
+
+  get config(): Config {
+    return this.#config;
+  }
+
+  get reloads(): Reloads {
+    return this.#reloader.reloads;
+  }
+
+  reload(options: GyreOptions): Promise<ReloadReport> {
+    const { define = defineConfig } = this.#options;
+    return this.reloads.ask(() => ({ config: define(options), file: undefined, notes: [] }), 'api');
+  }
+
+  #reloadable(): Reloadable {
+    const [outputs, membership, lanes] = [this.#outputs, this.#membership, this.#lanes];
+    const [listeners, overload] = [this.#listeners, this.#overload];
+    return {
+      standing: { outputs, membership, lanes, listeners, overload },
+      state: () => this.#state,
+      inUse: () => ({
+        config: this.#config,
+        parts: this.#parts!,
+        echo: this.#echo,
+        endpoints: this.#endpoints,
+      }),
+      take: ({ config, parts, echo, endpoints }) => {
+        this.#config = config;
+        this.#parts = parts;
+        this.#echo = echo;
+        this.#endpoints = endpoints;
+      },
+      read: (config) => this.#read(config),
+    };
+  }
+
+  get closed(): Promise<void> {
+    return this.#over.promise;
   }
 
   get endpoints(): readonly Endpoint[] {
@@ -187,6 +217,14 @@ class RunningGateway implements Gateway {
     return this.#echo?.endpoint;
   }
 
+  get admin(): Endpoint | undefined {
+    return this.#admin.endpoint;
+  }
+
+  dashboard(withToken: boolean): string | undefined {
+    return this.#admin.dashboard(withToken);
+  }
+
   get pool(): PoolSummary {
     return { addresses: this.#membership.addresses(DEFAULT_POOL) };
   }
@@ -201,25 +239,45 @@ class RunningGateway implements Gateway {
 
   async replacePool(expression: readonly string[], name: string = DEFAULT_POOL): Promise<PoolSummary> {
     await this.#membership.read(name, expression);
-    this.#lanes.update({ snapshots: this.#membership.snapshots() });
+    await this.#lanes.update({ snapshots: this.#membership.snapshots() });
     const addresses = this.#membership.addresses(name);
     this.#outputs.log.info('pool replaced', { pool: name, addresses: String(addresses) });
     return { addresses };
   }
 
-  close(drainMs: number = this.#config.timeouts.drain): Promise<void> {
-    return (this.#closed ??= this.#close(drainMs));
+  get log(): Log {
+    return this.#outputs.log;
   }
 
-  async #close(drainMs: number): Promise<void> {
+  get beating(): boolean {
+    return this.#lanes.beating;
+  }
+
+  handOver(): readonly ListeningSocket[] {
+    this.#kept?.save();
+    const all = [...this.#endpoints, this.#echo?.endpoint, this.#admin.endpoint];
+    return ownSockets(all.filter((endpoint) => endpoint !== undefined));
+  }
+
+  close(drainMs: number = this.#config.timeouts.drain, handedOver = false): Promise<void> {
+    this.#state = 'draining';
+    this.#closed ??= this.#close(drainMs, handedOver).finally(this.#over.resolve);
+    return this.#closed;
+  }
+
+  async #close(drainMs: number, handedOver: boolean): Promise<void> {
     this.#membership.stop();
-    this.#certificates.stop();
-    this.#usersFile?.stop();
+    this.#parts?.stop();
+    this.#reloader.stop();
     this.#overload.stop();
-    await this.#lanes.close(drainMs);
-    await this.#echo?.close();
-    this.#sessionFile?.close();
-    this.#quotaFile?.close();
+    const drained = this.#lanes.close(drainMs, handedOver);
+    // Who asks is to be answered by the process that serves.
+    if (handedOver) await Promise.all([this.#admin.close(true), this.#echo?.close()]);
+    await drained;
+    if (!handedOver) await this.#echo?.close();
+    this.#kept?.close(handedOver);
+    // Last of all: who watches a drain sees it to its end.
+    await this.#admin.close(false);
     await this.#outputs.close();
   }
 

@@ -12,48 +12,53 @@ import type { RotatorMemory, Snapshot } from '../egress/rotation/rotator.ts';
 import type { SessionMemory } from '../egress/sessions/sessions.ts';
 import { EgressTable, type TableMemory } from '../egress/pool/table.ts';
 import { canAdopt } from '../leg.ts';
-import { listen, type Listener, type ListenerConfig } from '../listener.ts';
 import { LineBatch } from '../ops/batch.ts';
 import type { LineFormat } from '../ops/text.ts';
-import { buildClientFilter } from '../policy/clients.ts';
 import type { LimitMemory } from '../policy/limits/memory.ts';
 import { OwnAddresses } from '../policy/own-addresses.ts';
 import type { Account } from '../policy/users/account.ts';
 import { proxy, type Entry, type ProxyContext } from '../proxy.ts';
-import { Secure, type CertificatePems } from '../secure.ts';
+import { Beat } from './beat.ts';
 import type { Config } from './config.ts';
 import { inWords, LaneContext } from './context.ts';
+import { LaneListeners, type ListenerCertificates } from './lane-listeners.ts';
+import type { PlacedListener } from './placed-listeners.ts';
+import { answer, type AnswerTo, type Knowledge, type Question } from './control/questions.ts';
 
 /** How often a closing lane looks whether its last connections are gone; milliseconds. */
 const IDLE_POLL_MS = 10;
 /** After the drain deadline, refused and cut clients get this long to be told; milliseconds. */
 const GRACE_MS = 1500;
 
-/** For each listener, in the order of the config; undefined: no TLS there. */
-export type ListenerCertificates = readonly (CertificatePems | undefined)[];
-
 /** What there is to pick from, by the name of the pool. */
 export type Snapshots = ReadonlyMap<string, Snapshot>;
 
 /** What changes while a lane runs; each part as a whole. */
 export interface LaneState {
-  /** Of the same pools as at the start. */
+  /** What everything goes by that is not said below. */
+  readonly config: Config;
+  /** How access lines look; undefined when nobody wants them. */
+  readonly accessFormat: LineFormat | undefined;
+  /** In the order of the config; as configured, or with the port the kernel chose for the first lane. */
+  readonly listen: readonly PlacedListener[];
+  /** Of all pools. */
   readonly snapshots: Snapshots;
-  /** What TLS shows, of the same listeners as at the start. */
+  /** What TLS shows, by listener. */
   readonly certificates: ListenerCertificates;
   /** Who may log in: of the config, and of the users file. */
   readonly accounts: readonly Account[];
+  /** Listeners of the main thread that are never to be reached through the proxy; the same for good. */
+  readonly reserved: readonly Endpoint[];
 }
 
 /** What a lane is made of. Plain data and shared memory: it crosses to a worker thread as it is. */
 export interface LaneOptions {
   /** 0 and up; also its block in the counters. */
   readonly index: number;
-  readonly config: Config;
-  /** Where to listen: as configured, or with the port the kernel chose for the first lane. */
-  readonly listen: readonly ListenerConfig[];
   /** Other lanes listen there as well. */
   readonly reusePort: boolean;
+  /** Descriptors of listening sockets that this lane is to use, by the keys of listeners. */
+  readonly inherited: ReadonlyMap<string, readonly number[]>;
   /** As it is when the lane opens. */
   readonly state: LaneState;
   readonly memory: RotatorMemory;
@@ -65,11 +70,11 @@ export interface LaneOptions {
   /** What this lane's connections hold of the limits, for when its thread dies. */
   readonly limitLedger: SharedArrayBuffer;
   readonly overload: SharedArrayBuffer;
-  /** Undefined leaves the choice of source ports to the kernel. */
-  readonly ports: PortRange | undefined;
+  /** See `beat.ts`. */
+  readonly beats: SharedArrayBuffer;
+  /** Source ports, for where their choice is ours. */
+  readonly ports: PortRange;
   readonly counters: SharedArrayBuffer;
-  /** Undefined when nobody wants access lines. */
-  readonly accessFormat: LineFormat | undefined;
   /** False forces the fallback of `leg.ts`. */
   readonly adoptHandles: boolean;
 }
@@ -94,58 +99,72 @@ export interface LineOutput {
 
 export interface Lane {
   readonly endpoints: readonly Endpoint[];
-  update(changes: Partial<LaneState>): void;
-  /** Stops accepting at once, lets tunnels end until the deadline, then cuts what is left. */
-  close(drainMs: number): Promise<void>;
+  /**
+   * Opens the listeners that are not open yet, for the update that follows. They take no connection before that.
+   * @returns where all of them are.
+   * @throws StartError
+   */
+  prepare(listen: readonly PlacedListener[]): Promise<readonly Endpoint[]>;
+  /** Closes again what {@link prepare} has opened. */
+  abandon(): void;
+  /** Resolves when the changes are in place; never rejects. */
+  update(changes: Partial<LaneState>): Promise<void>;
+  /** A thread that is busy, or dead, does not answer. */
+  ask<Q extends Question>(question: Q): Promise<AnswerTo<Q>>;
+  /**
+   * Stops accepting at once, lets tunnels end until the deadline, then cuts what is left.
+   * @param handedOver Another process serves its listeners.
+   */
+  close(drainMs: number, handedOver: boolean): Promise<void>;
+  /** Ends the thread, whatever it is doing; undefined when that is the caller's own. */
+  terminate?(why: Error): void;
 }
 
 /** @throws StartError */
 export async function openLane(options: LaneOptions, output: LaneOutput): Promise<Lane> {
   const lines = new LineBatch((text, count) => output.access(text, count));
+  const beat = new Beat(options.beats, options.index);
   const table = new EgressTable(options.table, options.ledger);
   const context = new LaneContext(options, table, await OwnAddresses.watch(), lines, output);
-  const entries = options.listen.map((config, i) => entryOf(config, i, options.state.certificates[i]));
-  const listeners: Listener[] = [];
-  for (const [i, { at }] of options.listen.entries()) {
-    const entry = entries[i]!;
-    // A socket file can be bound once: the first thread serves it.
-    if ('path' in at && options.index > 0) continue;
-    listeners.push(
-      await listen(at, {
-        reusePort: options.reusePort,
-        onAccept: (socket) => accept(socket, entry, context.proxy),
-        onError: (error) => output.warn('accepting a connection failed', { error: inWords(error) }),
-      }),
-    );
-  }
-  const endpoints = listeners.map(({ endpoint }) => endpoint);
-  context.listensOn(endpoints);
+  const listeners = new LaneListeners({
+    first: options.index === 0,
+    reusePort: options.reusePort,
+    inherited: options.inherited,
+    onAccept: (socket, entry) => accept(socket, entry, context.proxy),
+    onError: (error) => output.warn('accepting a connection failed', { error: inWords(error) }),
+  });
+  const endpoints = await listeners.prepare(options.state.listen);
+  listeners.use(options.state.listen, options.state.certificates);
+  const { reserved } = options.state;
+  context.listensOn([...endpoints, ...reserved]);
+  const { tunnels, forwards } = context.proxy;
+  const knowledge: Knowledge = { index: options.index, tunnels, forwards, sessions: context.sessions };
   return {
     endpoints,
-    update({ snapshots, certificates, accounts }) {
-      if (snapshots !== undefined) context.replace(snapshots);
-      if (accounts !== undefined) context.setUsers(accounts);
-      for (const [i, { tls }] of entries.entries()) {
-        if (certificates !== undefined) tls?.renew(certificates[i]!);
+    prepare: (listen) => listeners.prepare(listen),
+    abandon: () => listeners.abandon(),
+    async update(changes) {
+      const { listen, certificates } = changes;
+      try {
+        context.change(changes);
+        if (listen !== undefined) listeners.use(listen, certificates ?? []);
+        else if (certificates !== undefined) listeners.renew(certificates);
+        if (listen !== undefined || changes.config !== undefined)
+          context.listensOn([...listeners.endpoints, ...reserved]);
+      } catch (error) {
+        output.warn('a change could not be put in place', { error: inWords(error) });
       }
     },
-    async close(drainMs) {
-      await closeLane(listeners, context.proxy, drainMs);
+    // async, so that what goes wrong with a question is a rejection and no end of the thread.
+    // oxlint-disable-next-line require-await
+    ask: async (question) => answer(question, knowledge),
+    async close(drainMs, handedOver) {
+      const stopped = listeners.close(handedOver);
+      await closeLane(stopped, context.proxy, drainMs);
       context.close();
+      beat.stop();
       lines.flush();
     },
-  };
-}
-
-function entryOf(
-  { tls, proxyProtocol }: ListenerConfig,
-  index: number,
-  pems: CertificatePems | undefined,
-): Entry {
-  return {
-    index,
-    trusts: proxyProtocol && buildClientFilter(proxyProtocol),
-    tls: tls && new Secure(pems!, tls.sessionDomain),
   };
 }
 
@@ -156,11 +175,12 @@ function accept(socket: Socket, entry: Entry, context: ProxyContext): void {
 }
 
 async function closeLane(
-  listeners: readonly Listener[],
+  stopped: Promise<void>,
   { tunnels, wires, forwards }: ProxyContext,
   drainMs: number,
 ): Promise<void> {
-  for (const listener of listeners) listener.close();
+  // Those who were already waiting are served like everybody else.
+  await stopped;
   for (const client of forwards) client.drain();
   const idle = (): boolean => tunnels.size === 0 && wires.size === 0 && forwards.size === 0;
   if (await until(idle, drainMs)) return;

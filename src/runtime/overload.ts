@@ -5,7 +5,8 @@
  * The main thread looks at what all threads share, each lane at how late its own loop runs. A refusal costs one accept and
  * one close; the descriptors kept in reserve are what pools, logs and the administrator still need.
  */
-import { readdirSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
+import { openDescriptors } from '../ops/descriptors.ts';
 import type { Log } from '../ops/log.ts';
 
 /** Shares of what there is, 0 to 1, and milliseconds; 0 switches a watch off. */
@@ -34,6 +35,11 @@ export function overloadMemory(lanes: number): SharedArrayBuffer {
   return new SharedArrayBuffer((FIRST_LANE + lanes) * Int32Array.BYTES_PER_ELEMENT);
 }
 
+/** The clients of a lane whose thread has died are gone. */
+export function writeOffClients(memory: SharedArrayBuffer, lane: number): void {
+  new Int32Array(memory)[FIRST_LANE + lane] = 0;
+}
+
 /** How much there is, and how much of it is used; `most` 0 = not known. Either may throw: then nothing has changed. */
 interface Resource {
   readonly most: () => number;
@@ -47,8 +53,10 @@ const A_CLIENT = 2;
 export class OverloadWatch {
   readonly #memory: Int32Array;
   readonly #host: Host;
-  readonly #share: number;
-  readonly #watches: readonly Watch[];
+  #share = 1;
+  #watches: readonly Watch[] = [];
+  /** Descriptors that are no client's. */
+  #others = 0;
   readonly #log: Log;
   #timer: NodeJS.Timeout | undefined = undefined;
 
@@ -56,9 +64,14 @@ export class OverloadWatch {
     this.#memory = new Int32Array(memory);
     this.#memory[MOST_CLIENTS] = MANY;
     this.#host = host;
-    this.#share = options.descriptors || 1;
     this.#log = log;
+    this.#watch(options);
+  }
+
+  #watch(options: OverloadOptions): void {
     const shared = this.#memory;
+    const host = this.#host;
+    this.#share = options.descriptors || 1;
     const clients = { most: () => shared[MOST_CLIENTS]!, used: () => clientsIn(shared) };
     this.#watches = [
       new Watch('descriptors', options.descriptors, host.descriptors),
@@ -66,6 +79,16 @@ export class OverloadWatch {
       new Watch('descriptors for clients', 1, clients),
       new Watch('memory', options.memory, host.memory),
     ].filter(({ share }) => share > 0);
+  }
+
+  /** Other shares, from the next look on. */
+  replace(options: OverloadOptions): void {
+    const over = this.#watches.filter((watch) => watch.over);
+    this.#watch(options);
+    // What was told as over is told when it no longer is, whoever looks then.
+    for (const watch of this.#watches) watch.over = over.some(({ name }) => name === watch.name);
+    this.#divide();
+    this.look();
   }
 
   /** To be called when all that is no client has its descriptors. */
@@ -84,8 +107,15 @@ export class OverloadWatch {
    */
   #countDescriptors(): void {
     const { most, used } = this.#host.descriptors;
+    // Lanes listen already: clients that came meanwhile are no others.
+    if (most() > 0) this.#others = Math.max(0, used() - A_CLIENT * clientsIn(this.#memory));
+    this.#divide();
+  }
+
+  #divide(): void {
+    const { most } = this.#host.descriptors;
     if (most() === 0) return;
-    const clients = Math.floor((most() * this.#share - used()) / A_CLIENT);
+    const clients = Math.floor((most() * this.#share - this.#others) / A_CLIENT);
     this.#memory[MOST_CLIENTS] = Math.max(1, Math.min(MANY, clients));
   }
 
@@ -135,18 +165,27 @@ class Watch {
 export class Overload {
   readonly #memory: Int32Array;
   readonly #own: number;
-  readonly #delayMs: number;
-  readonly #timer: NodeJS.Timeout | undefined;
+  #delayMs = 0;
+  #timer: NodeJS.Timeout | undefined = undefined;
   #beatAt = performance.now();
   #lateBeats = 0;
 
   /** @param lane From 0 on. What a thread that died had counted is forgotten. */
-  constructor(memory: SharedArrayBuffer, { loopDelay }: OverloadOptions, lane: number) {
+  constructor(memory: SharedArrayBuffer, options: OverloadOptions, lane: number) {
     this.#memory = new Int32Array(memory);
     this.#own = FIRST_LANE + lane;
     this.#memory[this.#own] = 0;
+    this.replace(options);
+  }
+
+  /** Another idea of how late is too late; 0: none is. */
+  replace({ loopDelay }: OverloadOptions): void {
+    if (loopDelay === this.#delayMs) return;
+    this.stop();
     this.#delayMs = loopDelay;
-    this.#timer = loopDelay === 0 ? undefined : setInterval(() => this.#beat(), BEAT_MS).unref();
+    this.#lateBeats = 0;
+    this.#beatAt = performance.now();
+    if (loopDelay > 0) this.#timer = setInterval(() => this.#beat(), BEAT_MS).unref();
   }
 
   /** A client has come. @returns false when it is to be turned away; it has to be told by {@link left} all the same. */
@@ -195,7 +234,7 @@ export interface Host {
 const HOST: Host = {
   descriptors: {
     most: () => Math.max(0, openFilesLimit() - RESERVE),
-    used: () => readdirSync('/proc/self/fd').length,
+    used: openDescriptors,
   },
   memory: { most: () => process.constrainedMemory(), used: () => process.memoryUsage.rss() },
 };

@@ -3,7 +3,7 @@ import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { StartError } from '../listener.ts';
 import type { Log } from '../ops/log.ts';
 import type { LimitMemory } from '../policy/limits/memory.ts';
-import { exportQuotas, importQuotas } from '../policy/limits/quota-state.ts';
+import { exportQuotas, importQuotas, type ListenerPlace } from '../policy/limits/quota-state.ts';
 
 /** How often the file is written; what was used since is forgotten when the process is killed; milliseconds. */
 const SAVE_MS = 30_000;
@@ -13,18 +13,27 @@ export class QuotaFile {
   readonly #memory: LimitMemory;
   readonly #log: Log;
   readonly #utc: () => number;
+  readonly #placeOf: ListenerPlace | undefined;
   readonly #timer: NodeJS.Timeout;
 
   /**
    * Reads what there is, before the first connection.
    * @param utc Milliseconds since the epoch.
+   * @param placeOf Of listeners, by their slots, when it is written; when it is read, their slots are their places.
    * @throws StartError when the file can be neither read nor made.
    */
-  constructor(path: string, memory: LimitMemory, log: Log, utc: () => number = Date.now) {
+  constructor(
+    path: string,
+    memory: LimitMemory,
+    log: Log,
+    utc: () => number = Date.now,
+    placeOf?: ListenerPlace,
+  ) {
     this.#path = path;
     this.#memory = memory;
     this.#log = log;
     this.#utc = utc;
+    this.#placeOf = placeOf;
     this.#load();
     try {
       this.#write();
@@ -47,9 +56,10 @@ export class QuotaFile {
     }
   }
 
-  close(): void {
+  /** @param save False when another process writes the file by now. */
+  close(save = true): void {
     clearInterval(this.#timer);
-    this.save();
+    if (save) this.save();
   }
 
   #load(): void {
@@ -78,7 +88,7 @@ export class QuotaFile {
   /** Beside, then over it: whoever reads sees the old file or the new one, never half of it. */
   #write(): void {
     const beside = `${this.#path}.new`;
-    writeFileSync(beside, exportQuotas(this.#memory, this.#utc), { mode: 0o600 });
+    writeFileSync(beside, exportQuotas(this.#memory, this.#utc, this.#placeOf), { mode: 0o600 });
     renameSync(beside, this.#path);
   }
 }

@@ -45,9 +45,10 @@ export class SessionFile {
     }
   }
 
-  close(): void {
+  /** @param save False when another process writes the file by now. */
+  close(save = true): void {
     clearInterval(this.#timer);
-    this.save();
+    if (save) this.save();
   }
 
   #load(): void {

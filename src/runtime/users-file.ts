@@ -61,6 +61,11 @@ export class UsersFile {
     return this.#accounts;
   }
 
+  /** As the file was last read well. */
+  get accounts(): readonly Account[] {
+    return this.#accounts;
+  }
+
   /** Watches the file from now on, and looks once at what happened since it was loaded. */
   start(): void {
     const { settleMs, checkMs, retryMs } = this.#times;

@@ -2,10 +2,21 @@
 import { Worker } from 'node:worker_threads';
 import { StartError } from '../listener.ts';
 import type { Lane, LaneOptions, LaneOutput } from './lane.ts';
+import { PendingAnswers } from './control/pending-answers.ts';
+import { Errands } from './reload/errands.ts';
 import type { FromWorker, ToWorker } from './worker.ts';
+
+/** What a thread that waits inside the kernel needs: nothing in this process can end it. */
+const STUCK =
+  'a worker thread stands still and cannot be ended: the clients it would serve are not served until Gyre is restarted';
 
 // Compiled code lies beside compiled code, source beside source.
 const ENTRY = new URL(import.meta.url.endsWith('.ts') ? './worker.ts' : './worker.js', import.meta.url);
+
+/** In which a new thread has to be ready; milliseconds. */
+const START_MS = 30_000;
+/** A thread that has not ended this long after its deadline will not; milliseconds. */
+const END_MS = 3000;
 
 /**
  * @param lost Called when the thread ends without having been told to; its tunnels are gone.
@@ -19,28 +30,57 @@ export async function spawnLane(
   // The flags of the program around us (--input-type, a test runner's) are not meant for our threads.
   const worker = new Worker(ENTRY, { workerData: options, execArgv: [], name: `gyre-lane-${options.index}` });
   const tell = (message: ToWorker): void => worker.postMessage(message);
+  const answers = new PendingAnswers();
+  const errands = new Errands();
   let death: Error | undefined;
   let state: 'starting' | 'serving' | 'closing' = 'starting';
   worker.on('error', (thrown) => (death = thrown instanceof Error ? thrown : new Error(String(thrown))));
   const exited = new Promise<void>((resolve) => {
     worker.on('exit', (code) => {
       resolve();
+      errands.end();
       death ??= new Error(`the thread ended with code ${code}`);
       if (state === 'serving') lost(death);
     });
   });
-  const ready = await Promise.race([listenTo(worker, output), exited]);
+  const terminate = (why: Error): void => {
+    death ??= why;
+    void worker.terminate();
+    const stuck = setTimeout(() => output.warn(STUCK, { lane: options.index }), END_MS).unref();
+    void exited.then(() => clearTimeout(stuck));
+  };
+  const late = setTimeout(
+    () => terminate(new Error(`it was not ready after ${START_MS / 1000} s`)),
+    START_MS,
+  );
+  const ready = await Promise.race([listenTo(worker, output, answers, errands), exited]);
+  clearTimeout(late);
   if (ready === undefined) throw new StartError('a worker thread ended while it started', death?.message);
-  if (ready.type === 'failed') throw new StartError(ready.message, ready.hint);
+  if (ready.type === 'failed') {
+    // Some of its listeners may stand.
+    await worker.terminate();
+    throw new StartError(ready.message, ready.hint);
+  }
   state = 'serving';
   return {
     endpoints: ready.endpoints,
-    update: (changes) => tell({ type: 'update', changes }),
-    close(drainMs) {
-      state = 'closing';
-      tell({ type: 'close', drainMs });
-      return exited;
+    async prepare(listen) {
+      const done = await errands.run((id) => tell({ type: 'prepare', id, listen }));
+      if (done?.problem !== undefined) throw new StartError(done.problem.message, done.problem.hint);
+      return done?.endpoints ?? [];
     },
+    abandon: () => tell({ type: 'abandon' }),
+    async update(changes) {
+      await errands.run((id) => tell({ type: 'update', id, changes }));
+    },
+    ask: (question) => answers.wait((id) => tell({ type: 'ask', id, question })),
+    close(drainMs, handedOver) {
+      state = 'closing';
+      tell({ type: 'close', drainMs, handedOver });
+      const deadline = setTimeout(() => terminate(new Error('it did not end in time')), drainMs + END_MS);
+      return exited.finally(() => clearTimeout(deadline));
+    },
+    terminate,
   };
 }
 
@@ -48,6 +88,8 @@ export async function spawnLane(
 function listenTo(
   worker: Worker,
   output: LaneOutput,
+  answers: PendingAnswers,
+  errands: Errands,
 ): Promise<Extract<FromWorker, { type: 'ready' | 'failed' }>> {
   return new Promise((resolve) => {
     worker.on('message', (message: FromWorker) => {
@@ -60,6 +102,10 @@ function listenTo(
           return output.failed(message.slot, message.code, message.times);
         case 'egress-ejected':
           return output.ejected(message.slot, message.code);
+        case 'done':
+          return errands.done(message.id, message.done);
+        case 'answer':
+          return answers.got(message.id, message.answer);
         default:
           return resolve(message);
       }

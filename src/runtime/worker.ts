@@ -3,12 +3,18 @@ import { parentPort, workerData } from 'node:worker_threads';
 import type { Endpoint } from '../connection.ts';
 import type { FailureCode } from '../errors.ts';
 import { StartError } from '../listener.ts';
+import type { Answers, Question } from './control/questions.ts';
 import { openLane, type LaneOptions, type LaneState } from './lane.ts';
+import type { PlacedListener } from './placed-listeners.ts';
+import type { Done } from './reload/errands.ts';
 
 /** What the main thread says. */
 export type ToWorker =
-  | { readonly type: 'update'; readonly changes: Partial<LaneState> }
-  | { readonly type: 'close'; readonly drainMs: number };
+  | { readonly type: 'prepare'; readonly id: number; readonly listen: readonly PlacedListener[] }
+  | { readonly type: 'abandon' }
+  | { readonly type: 'update'; readonly id: number; readonly changes: Partial<LaneState> }
+  | { readonly type: 'ask'; readonly id: number; readonly question: Question }
+  | { readonly type: 'close'; readonly drainMs: number; readonly handedOver: boolean };
 
 /** What a worker says. */
 export type FromWorker =
@@ -22,6 +28,8 @@ export type FromWorker =
       readonly times: number;
     }
   | { readonly type: 'egress-ejected'; readonly slot: number; readonly code: FailureCode }
+  | { readonly type: 'answer'; readonly id: number; readonly answer: Answers[keyof Answers] }
+  | { readonly type: 'done'; readonly id: number; readonly done: Done }
   | { readonly type: 'warn'; readonly message: string; readonly fields: Record<string, unknown> };
 
 const port = parentPort!;
@@ -35,12 +43,36 @@ try {
     ejected: (slot, code) => say({ type: 'egress-ejected', slot, code }),
   });
   port.on('message', (message: ToWorker) => {
-    if (message.type === 'update') lane.update(message.changes);
-    else void lane.close(message.drainMs).then(() => process.exit());
+    if (message.type === 'update') {
+      const { id, changes } = message;
+      void lane.update(changes).then(() => say({ type: 'done', id, done: {} }));
+    } else if (message.type === 'prepare') {
+      const { id, listen } = message;
+      void lane.prepare(listen).then(
+        (endpoints) => say({ type: 'done', id, done: { endpoints } }),
+        (error) => say({ type: 'done', id, done: { problem: problemOf(error) } }),
+      );
+    } else if (message.type === 'abandon') lane.abandon();
+    else if (message.type === 'ask') {
+      const { id, question } = message;
+      void lane.ask(question).then(
+        (answer) => say({ type: 'answer', id, answer }),
+        (error) =>
+          say({
+            type: 'warn',
+            message: 'a question could not be answered',
+            fields: { error: String(error) },
+          }),
+      );
+    } else void lane.close(message.drainMs, message.handedOver).then(() => process.exit());
   });
   say({ type: 'ready', endpoints: lane.endpoints });
 } catch (error) {
-  const { message, hint } = error instanceof StartError ? error : { message: String(error), hint: undefined };
-  say({ type: 'failed', message, hint });
+  say({ type: 'failed', ...problemOf(error) });
   port.close();
+}
+
+function problemOf(error: unknown): { message: string; hint: string | undefined } {
+  const { message, hint } = error instanceof StartError ? error : { message: String(error), hint: undefined };
+  return { message, hint };
 }

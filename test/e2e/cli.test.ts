@@ -74,8 +74,12 @@ suite('the command line', () => {
     'pool',
     'pool expand',
     'prove',
+    'load',
+    'doctor',
     'hash-password',
     'cert',
+    'init',
+    'completion',
     'healthcheck',
   ];
   for (const verb of VERBS) {

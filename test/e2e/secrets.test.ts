@@ -10,6 +10,7 @@ import { inspect } from 'node:util';
 import bcrypt from 'bcryptjs';
 import { hashPassword } from '../../src/policy/password.ts';
 import { defineConfig } from '../../src/runtime/config.ts';
+import { ask as askAdmin } from '../support/admin.ts';
 import { anyTarget } from '../support/any-target.ts';
 import { ask, come, httpHead, LOGIN_WAYS, WAYS_IN, type Wish } from '../support/four-ways.ts';
 import { eventually, gateway } from '../support/gateway.ts';
@@ -114,6 +115,7 @@ describe('twenty secrets', () => {
     const scrypt = secrets.keep('a scrypt hash', await hashPassword(hashed));
     const ofFile = secrets.keep('a bcrypt hash of the file', bcrypt.hashSync(filed, 4));
     const inConfig = secrets.keep('a bcrypt hash of the config', bcrypt.hashSync('x', 4));
+    const adminToken = secrets.plant('the token of the admin listener');
     const users = path('users');
     writeFileSync(users, `cid:${ofFile}\n`);
     const access = path('access.log');
@@ -135,6 +137,7 @@ describe('twenty secrets', () => {
         targets: { allowPrivate: true, rules: [{ deny: [':25'] }] },
         limits: { user: { rate: '100/s', connections: 50 }, logins: { failures: 30 } },
         workers: 1,
+        admin: { listen: '127.0.0.1:0', token: adminToken },
         log: { level: 'debug', access },
       }),
     );
@@ -225,6 +228,28 @@ describe('twenty secrets', () => {
     );
     replace(users, `ann:${ofFile}\n`);
     await eventually('a user is there twice', () => gyre.said.includes('and in'));
+
+    // The admin listener: all it shows to who has the token, and what it tells others.
+    const adminPort = Number(/^dashboard: http:\/\/127\.0\.0\.1:(\d+)\//m.exec(gyre.said)![1]);
+    const admin = { endpoint: { address: '127.0.0.1', port: adminPort }, token: () => adminToken };
+    for (const what of [
+      'status',
+      'pools',
+      'egresses',
+      'sessions',
+      'tunnels',
+      'users',
+      'config',
+      'log?limit=1000',
+    ]) {
+      const { status, text } = await askAdmin(admin, `/api/v1/${what}`);
+      assert.equal(status, 200);
+      heard += text;
+      heard += (await askAdmin(admin, `/api/v1/${what}`, { token: wrong.slice(1) })).text;
+    }
+    heard += (await askAdmin(admin, '/metrics')).text;
+    heard += (await askAdmin(admin, '/api/v1/config/reload', { method: 'POST' })).text;
+    heard += (await askAdmin(admin, `/api/v1/tunnels?${adminToken}=${adminToken}`)).status;
 
     // The pool.
     pool.answering = (_, response) => response.writeHead(401, { location: `/?${query}` }).end(query);
@@ -362,6 +387,9 @@ describe('twenty secrets', () => {
       `userCheck: {url: 'http://127.0.0.1/', token: ${secret}}`,
       `tls: {key: "-----BEGIN PRIVATE KEY-----\\n${secret}"}`,
       `pools: {de: 'https://ann:${secret}@x:y/${secret}'}`,
+      `admin: {listen: 127.0.0.1:0, token: 'a ${secret}'}`,
+      `admin: {listen: 127.0.0.1:0, token: [${secret}]}`,
+      `admin: {listen: 127.0.0.1:0, cors: [https://ops.example], tokn: ${secret}}`,
       `usersFile: [${secret}]`,
     ];
     for (const [i, text] of wrong.entries()) {

@@ -16,7 +16,7 @@ export function gateway(options: Partial<GyreOptions> = {}, adoptHandles = true)
       log: { level: 'error', access: 'off', ...options.log },
       timeouts: { drain: '50ms', ...options.timeouts },
     }),
-    adoptHandles,
+    { adoptHandles },
   );
 }
 

@@ -19,11 +19,16 @@ interface Group {
 const NAMELESS: readonly string[] = [''];
 
 export class Floor {
-  readonly #share: number;
+  #share: number;
   readonly #groups = new Map<string, Group>();
 
   /** @param share From 0 (a pool may be emptied) to 1 (nobody is ever ejected). */
   constructor(share: number) {
+    this.#share = share;
+  }
+
+  /** @param share As for a new one. */
+  configure(share: number): void {
     this.#share = share;
   }
 
@@ -37,6 +42,14 @@ export class Floor {
       group.members++;
       if (down) group.down++;
       this.#groups.set(key, group);
+    }
+  }
+
+  remove(member: Counted, down: boolean): void {
+    for (const key of keys(member)) {
+      const group = this.#groups.get(key)!;
+      group.members--;
+      if (down) group.down--;
     }
   }
 

@@ -14,8 +14,8 @@ export interface Member {
   readonly pools?: readonly string[];
 }
 
-/** Why an egress is down: a failure with blame `egress`, or the active probes. */
-export type Cause = FailureCode | 'PROBE_FAILED';
+/** Why an egress is down: a failure with blame `egress`, the active probes, or somebody who wants it so. */
+export type Cause = FailureCode | 'PROBE_FAILED' | 'BY_HAND';
 
 /** The file of a member that something happened to; members that just work have none. */
 export class Patient {
@@ -46,6 +46,16 @@ export class Patient {
     this.cause = cause;
     this.since = now;
     this.ejections++;
+    this.halfOpen = false;
+    this.held = false;
+    this.passes = 0;
+    this.misses = 0;
+  }
+
+  /** It is taken out by hand, and nothing is wrong with it that would matter when it comes back. */
+  rest(now: number): void {
+    this.cause = undefined;
+    this.since = now;
     this.halfOpen = false;
     this.held = false;
     this.passes = 0;

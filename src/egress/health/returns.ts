@@ -22,7 +22,7 @@ const ABSENT_LAST_MS = 30_000;
 const EAGER_MS = 500;
 const EAGER_TRIES = 6;
 /** A bind that takes longer says nothing; milliseconds. */
-const BIND_MS = 1000;
+export const BIND_MS = 1000;
 /** How often the interfaces are looked at while some address is not on the host; milliseconds. */
 const WATCH_MS = 1000;
 /** Looking is slow with very many addresses: it may take this share of the thread's time at most. */
@@ -44,7 +44,7 @@ interface Waiting {
 
 export class Returns {
   readonly #tools: HealthTools;
-  readonly #rounds: Rounds | undefined;
+  readonly #rounds: () => Rounds | undefined;
   readonly #signal: AbortSignal;
   readonly #returned: (patient: Patient, proven: boolean) => void;
   /** By slot. Whoever was examined goes to the end. */
@@ -54,10 +54,13 @@ export class Returns {
   #busy = 0;
   #watchAt = 0;
 
-  /** @param returned Called for an egress that may be used again; `proven` when active probes vouch for it. */
+  /**
+   * @param rounds The active probes, if there are any at the moment.
+   * @param returned Called for an egress that may be used again; `proven` when active probes vouch for it.
+   */
   constructor(
     tools: HealthTools,
-    rounds: Rounds | undefined,
+    rounds: () => Rounds | undefined,
     signal: AbortSignal,
     returned: (patient: Patient, proven: boolean) => void,
   ) {
@@ -97,6 +100,12 @@ export class Returns {
       left--;
       void this.#examine(waiting);
     }
+  }
+
+  /** Examines one now, as if it were due. */
+  async examine(slot: number): Promise<void> {
+    const waiting = this.#waiting.get(slot);
+    if (waiting !== undefined && !waiting.busy) await this.#examine(waiting);
   }
 
   #watch(now: number): void {
@@ -140,7 +149,7 @@ export class Returns {
   /** `fit` and `proven`: it may return; `passing`: it needs more successes for that. */
   async #look(patient: Patient): Promise<'fit' | 'proven' | 'passing' | 'bad' | 'absent' | 'unknown'> {
     const bound = await this.#tools.bind(patient.member, BIND_MS, this.#signal);
-    const rounds = this.#rounds;
+    const rounds = this.#rounds();
     if (bound.verdict !== 'good') return note(patient, bound);
     if (rounds === undefined || !rounds.concerns(patient.member)) return 'fit';
     const asked = await rounds.ask(patient.member);
@@ -157,8 +166,9 @@ export class Returns {
 
   #nextWait(waiting: Waiting, verdict: 'passing' | 'bad' | 'absent' | 'unknown'): number {
     if (verdict === 'absent') return absentWait(++waiting.tries);
-    if (verdict === 'unknown' || this.#rounds === undefined) return ABSENT_MS;
-    return jittered(this.#rounds.options.intervalMs, this.#tools.random());
+    const rounds = this.#rounds();
+    if (verdict === 'unknown' || rounds === undefined) return ABSENT_MS;
+    return jittered(rounds.options.intervalMs, this.#tools.random());
   }
 }
 

@@ -16,19 +16,19 @@ export interface TableMemory {
 
 /**
  * `new`: not tried yet; `up`: a connection went through; `down`: ejected until it proves itself; `draining`: not in the
- * pool any more, and nobody's slot. The first two are used.
+ * pool any more, and nobody's slot; `out`: taken out by hand, until it is put back by hand. The first two are used.
  */
-export type EgressState = 'new' | 'up' | 'down' | 'draining';
+export type EgressState = 'new' | 'up' | 'down' | 'draining' | 'out';
 
 /** The default capacity: twice what one pool may enumerate, so that all of it may change while tunnels drain. */
 export const CAPACITY = 131_072;
 
 /** In this order: fresh memory is zero, and a slot nobody has must not be used. */
-const STATES: readonly EgressState[] = ['draining', 'new', 'up', 'down'];
-const [, NEW, UP, DOWN] = [0, 1, 2, 3] as const;
+const STATES: readonly EgressState[] = ['draining', 'new', 'up', 'down', 'out'];
+const [, NEW, UP, DOWN] = [0, 1, 2, 3, 4] as const;
 
 /** Int32 arrays of the table, one after the other; then what all slots share. */
-const ARRAYS = 7;
+const ARRAYS = 8;
 /** Tunnels that closed last: a ring. A power of two. */
 const CLOSINGS = 8192;
 /** An entry is a slot and, above it, which time around it is from: that tells a new one from what it overwrote. */
@@ -63,6 +63,7 @@ export class EgressTable {
   readonly #ports: Int32Array;
   readonly #families: Int32Array;
   readonly #hashes: Int32Array;
+  readonly #faults: Int32Array;
   /** By {@link SEQUENCE} and {@link CLOSED}. */
   readonly #shared: Int32Array;
   readonly #closings: Int32Array;
@@ -83,6 +84,7 @@ export class EgressTable {
     this.#ports = array(4);
     this.#families = array(5);
     this.#hashes = array(6);
+    this.#faults = array(7);
     this.#shared = new Int32Array(ints, ARRAYS * capacity * 4, 2);
     this.#closings = new Int32Array(ints, (ARRAYS * capacity + 2) * 4, CLOSINGS);
     this.#words = new Uint32Array(addresses, 0, 4 * capacity);
@@ -104,7 +106,7 @@ export class EgressTable {
    * ask, and a thread that has not been sent it yet must not find an empty pool.
    */
   usable(slot: number): boolean {
-    return Atomics.load(this.#states, slot) !== DOWN;
+    return Atomics.load(this.#states, slot) < DOWN;
   }
 
   /** Takes an egress out of use at once, from any thread. @returns whether it was this call that did it. */
@@ -200,6 +202,16 @@ export class EgressTable {
     if (Atomics.load(this.#states, slot) === NEW) Atomics.compareExchange(this.#states, slot, NEW, UP);
   }
 
+  /** A connection failed by fault of the egress, whatever follows from that. */
+  faulted(slot: number): void {
+    Atomics.add(this.#faults, slot, 1);
+  }
+
+  /** How often that was since the slot was taken. */
+  faults(slot: number): number {
+    return Atomics.load(this.#faults, slot) >>> 0;
+  }
+
   /** Failures in a row. */
   failures(slot: number): number {
     return Atomics.load(this.#failures, slot);
@@ -253,7 +265,14 @@ export class EgressTable {
   /** Main thread only: nobody's slot, without a past. */
   reset(slot: number): void {
     this.setState(slot, 'draining');
-    for (const array of [this.#active, this.#failures, this.#ports, this.#families, this.#hashes])
+    for (const array of [
+      this.#active,
+      this.#failures,
+      this.#ports,
+      this.#families,
+      this.#hashes,
+      this.#faults,
+    ])
       array[slot] = 0;
     this.#words.fill(0, 4 * slot, 4 * slot + 4);
     this.#steps[slot] = 0n;

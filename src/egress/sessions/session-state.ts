@@ -3,7 +3,7 @@
  * CRC-32 of all that. Little-endian.
  */
 import { crc32 } from 'node:zlib';
-import type { SessionRecord } from './session-table.ts';
+import type { SessionRecord } from './session-term.ts';
 
 /** `GYS` and the version. */
 const MAGIC = 0x01535947;

@@ -6,42 +6,21 @@
  */
 import { Locks, locksBytes } from './locks.ts';
 import type { KeyHash } from './rendezvous.ts';
+import {
+  isOver,
+  nextSalt,
+  same,
+  saltAt,
+  UNKNOWN,
+  type Limits,
+  type Place,
+  type SessionRecord,
+  type Term,
+} from './session-term.ts';
 
 /** Survives `postMessage`. */
 export interface SessionMemory {
   readonly table: SharedArrayBuffer;
-}
-
-/** How long a session keeps its address; milliseconds below 2^31, 0 = no limit. */
-export interface Limits {
-  /** From its first use. */
-  readonly ttlMs: number;
-  /** From its last use. */
-  readonly idleMs: number;
-}
-
-/** An egress: its slot at present (-1: not known), and the hash of its address, which lasts. */
-export interface Place {
-  readonly slot: number;
-  readonly address: number;
-}
-
-/** A stretch of time in which a session stays at one address; a copy, as it was at that moment. */
-export interface Term extends Place {
-  /** 0 in the first term, so that it can be computed without the table. */
-  readonly salt: number;
-  /** Whether the place is the session's own. If not, it is the one of the term before; `address` 0 = there was none. */
-  readonly pinned: boolean;
-  /** Whether a connection from there has succeeded. */
-  readonly settled: boolean;
-}
-
-/** All there is to a session, as it is stored. Times in milliseconds since the epoch. */
-export interface SessionRecord extends KeyHash, Limits {
-  readonly address: number;
-  readonly salt: number;
-  readonly firstUse: number;
-  readonly lastUse: number;
 }
 
 const WAYS = 8;
@@ -60,9 +39,6 @@ export function sessionMemory(entries: number = 131_072): SessionMemory {
   const sets = 2 ** Math.ceil(Math.log2(Math.max(2 * WAYS, entries) / WAYS));
   return { table: new SharedArrayBuffer(locksBytes(sets) + sets * SET_BYTES) };
 }
-
-/** The first term of a session nobody knows. */
-const UNKNOWN: Term = { slot: -1, address: 0, salt: 0, pinned: false, settled: false };
 
 export class SessionTable {
   readonly #sets: number;
@@ -127,6 +103,41 @@ export class SessionTable {
     });
   }
 
+  /** From now on the session leaves from there. @returns false when it has no address, so that it cannot have another. */
+  pin(key: KeyHash, place: Place, now: number): boolean {
+    return this.#locked(key, false, (set) => {
+      const at = this.#settled(set, key, now);
+      if (at !== undefined) this.#put(at, place, PINNED | SETTLED);
+      return at !== undefined;
+    });
+  }
+
+  /** Ends the term: the next connection begins another one, which is there for another address. @returns whether there was one. */
+  end(key: KeyHash, now: number): boolean {
+    return this.#locked(key, false, (set) => {
+      const at = this.#settled(set, key, now);
+      if (at !== undefined) this.#begin(at, nextSalt(this.#term(at), now), now);
+      return at !== undefined;
+    });
+  }
+
+  /** How many have an address now. Locks nothing: about right while others are at it. */
+  count(now: number): number {
+    let count = 0;
+    for (let at = FLAGS; at < this.#sets * WAYS * WORDS; at += WORDS) {
+      if ((this.#ints[at]! & SETTLED) !== 0 && !this.#isOver(at - FLAGS, this.#limits(at - FLAGS), now))
+        count++;
+    }
+    return count;
+  }
+
+  /** One of them. */
+  record(key: KeyHash, now: number): SessionRecord | undefined {
+    return this.#locked(key, undefined, (set) => {
+      return this.#records(set, now).find(({ high, low }) => high === key.high && low === key.low);
+    });
+  }
+
   /** Every session that has an address now. */
   *live(now: number): Generator<SessionRecord, void, undefined> {
     for (let set = 0; set < this.#sets; set++) {
@@ -169,6 +180,13 @@ export class SessionTable {
       if (ints[at + LOW] === low && ints[at + HIGH] === high) return at;
     }
     return undefined;
+  }
+
+  /** Where a session is that has an address now. */
+  #settled(set: number, key: KeyHash, now: number): number | undefined {
+    const at = this.#find(set, key);
+    if (at === undefined || !this.#term(at).settled) return undefined;
+    return this.#isOver(at, this.#limits(at), now) ? undefined : at;
   }
 
   #make(set: number, { high, low }: KeyHash, now: number): number {
@@ -260,21 +278,4 @@ export class SessionTable {
     }
     return records;
   }
-}
-
-/** Of a term that begins now and is not the first one, whose salt is 0. */
-function saltAt(now: number): number {
-  return Math.trunc(now % 2 ** 31) || 1;
-}
-
-function same(a: Term, b: Term): boolean {
-  return a.salt === b.salt && a.pinned === b.pinned && a.address === b.address;
-}
-
-function isOver(
-  { firstUse, lastUse }: { readonly firstUse: number; readonly lastUse: number },
-  { ttlMs, idleMs }: Limits,
-  now: number,
-): boolean {
-  return (ttlMs > 0 && now - firstUse >= ttlMs) || (idleMs > 0 && now - lastUse >= idleMs);
 }

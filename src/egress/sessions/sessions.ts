@@ -7,8 +7,10 @@
  */
 import type { Rotation } from '../pool/snapshot.ts';
 import { favourite, hashKey, isMember, type KeyHash } from './rendezvous.ts';
+import { SeenSessions } from './seen.ts';
 import { readState, writeState } from './session-state.ts';
-import { SessionTable, type SessionMemory, type Term } from './session-table.ts';
+import { SessionTable, type SessionMemory } from './session-table.ts';
+import type { Term } from './session-term.ts';
 import type { EgressTable } from '../pool/table.ts';
 
 export { sessionMemory, type SessionMemory } from './session-table.ts';
@@ -36,6 +38,27 @@ export function sessionKey(kind: SessionKind, ...parts: readonly string[]): stri
   return kind + parts.map((part) => ` ${part.length}:${part}`).join('');
 }
 
+/** What {@link sessionKey} made a key of; undefined for any other text. */
+export function partsOf(
+  key: string,
+): { readonly kind: SessionKind; readonly parts: readonly string[] } | undefined {
+  const end = key.indexOf(' ');
+  const parts: string[] = [];
+  for (let at = end; at !== -1 && at < key.length;) {
+    const [head, digits] = /^ (\d+):/.exec(key.slice(at, at + 12)) ?? [];
+    if (head === undefined) return undefined;
+    const from = at + head.length;
+    at = from + Number(digits);
+    parts.push(key.slice(from, at));
+  }
+  return { kind: (end === -1 ? key : key.slice(0, end)) as SessionKind, parts };
+}
+
+/** What a session's address in a block goes by: another one in each term. */
+export function insideOf(key: string, salt: number): string {
+  return salt === 0 ? key : `${key} ${salt}`;
+}
+
 /** Where one connection of a session may leave from, in the order in which to try. */
 export interface Candidates {
   /**
@@ -52,6 +75,8 @@ export interface Candidates {
 export class Sessions {
   readonly #table: SessionTable;
   readonly #now: () => number;
+  /** Those that were here. */
+  readonly seen: SeenSessions = new SeenSessions();
 
   /** @param now Milliseconds since the epoch, the same on all threads. */
   constructor(memory: SessionMemory, now: () => number = Date.now) {
@@ -62,6 +87,7 @@ export class Sessions {
   /** Counts as a use of the session. @param rotation Not empty. */
   candidates(request: SessionRequest, rotation: Rotation, egresses: EgressTable): Candidates {
     const key = hashKey(request.key, rotation.family);
+    this.seen.add(request.key, rotation.family, key);
     const term = this.#table.visit(key, request, this.#now());
     return new Preference(request, key, term, { rotation, egresses, table: this.#table, now: this.#now });
   }
@@ -106,9 +132,7 @@ class Preference implements Candidates {
   }
 
   get inside(): string {
-    const { key } = this.#request;
-    const { salt } = this.#term;
-    return salt === 0 ? key : `${key} ${salt}`;
+    return insideOf(this.#request.key, this.#term.salt);
   }
 
   next(): number | undefined {

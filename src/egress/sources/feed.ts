@@ -53,6 +53,8 @@ export interface SourceStatus {
   readonly ageMs: number | undefined;
   /** Why the last read failed; undefined when it did not. */
   readonly lastError: string | undefined;
+  /** Reads that failed, in all. */
+  readonly errors: number;
   /** What was skipped or left out: the first ten. */
   readonly problems: readonly Problem[];
   readonly problemCount: number;
@@ -125,6 +127,7 @@ export class Feed {
         addresses: count(supply === undefined ? fixed : (supply.answer?.ranges ?? [])),
         ageMs: supply?.ageMs,
         lastError: supply?.lastError,
+        errors: supply?.errors ?? 0,
         problems: problems.first,
         problemCount: problems.count,
       };

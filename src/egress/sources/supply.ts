@@ -20,6 +20,7 @@ export class Supply {
   #answer: SourceAnswer | undefined = undefined;
   #answeredAt = 0;
   #lastError: string | undefined = undefined;
+  #errors = 0;
   #reading: Promise<void> | undefined = undefined;
   #busy = false;
   /** Something changed while a read was under way: what that read saw may be old. */
@@ -45,6 +46,11 @@ export class Supply {
   /** Why the last read failed; undefined when it did not. */
   get lastError(): string | undefined {
     return this.#lastError;
+  }
+
+  /** Reads that failed, in all. */
+  get errors(): number {
+    return this.#errors;
   }
 
   /** Reads it for the first time, and from now on whenever it is due. @returns When the first read is over. */
@@ -124,6 +130,7 @@ export class Supply {
     // Once for each failure, not for each read that meets it.
     if (message !== this.#lastError) this.#options.report('warn', `${message}; ${keeps}`);
     this.#lastError = message;
+    this.#errors++;
   }
 }
 

@@ -65,7 +65,7 @@ export const GUESS_WORDS = 4;
 export const LABEL_BYTES = { clients: 32, users: 256 } as const;
 
 /** Listeners that a change of the config may bring. */
-const SPARE_LISTENERS = 64;
+const SPARE_LISTENERS = 1024;
 
 /**
  * @param options Only to know how many listeners there are.

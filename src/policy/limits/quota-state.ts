@@ -24,11 +24,19 @@ const VERSION = 1;
 const LENGTH: Readonly<Record<Period, number>> = { month: 7, day: 10, hour: 13 };
 const PERIOD = /^\d{4}-\d\d(?:-\d\d(?:T\d\d)?)?$/;
 
+/** Where a listener with that slot stands in the config, from 0; undefined for one that is gone. */
+export type ListenerPlace = (slot: number) => number | undefined;
+
 /**
  * What has been used in periods that are not over.
+ * @param placeOf By it a reload may have changed the order of listeners; without it their slots are their places.
  * @throws Error when the memory cannot be read now, because a thread died with its lock.
  */
-export function exportQuotas(memory: LimitMemory, utc: () => number = Date.now): string {
+export function exportQuotas(
+  memory: LimitMemory,
+  utc: () => number = Date.now,
+  placeOf: ListenerPlace = (slot) => slot,
+): string {
   const quotas = new Quotas(memory, utc);
   const subjects = new Subjects(memory);
   const gate = new Locks(memory.head);
@@ -36,7 +44,7 @@ export function exportQuotas(memory: LimitMemory, utc: () => number = Date.now):
   for (let slot = 0; slot < quotas.slots; slot++) {
     if (quotas.usage(slot) === undefined) continue;
     // Again under the gate: now whose quota it is and how much belong together.
-    const record = gated(gate, () => recordOf(slot, quotas, subjects));
+    const record = gated(gate, () => recordOf(slot, quotas, subjects, placeOf));
     if (record !== undefined) lines.push(JSON.stringify(record));
   }
   return `{"version":${VERSION},"quotas":[\n${lines.join(',\n')}\n]}\n`;
@@ -73,12 +81,20 @@ export function importQuotas(memory: LimitMemory, text: string, utc: () => numbe
   }
 }
 
-function recordOf(slot: number, quotas: Quotas, subjects: Subjects): QuotaRecord | undefined {
+function recordOf(
+  slot: number,
+  quotas: Quotas,
+  subjects: Subjects,
+  placeOf: ListenerPlace,
+): QuotaRecord | undefined {
   const usage = quotas.usage(slot);
   const who = subjects.whoIs(slot);
   if (usage === undefined || who === undefined) return undefined;
   const { period, end, bytes } = usage;
-  return { of: KINDS[who.kind], name: who.label, period: nameOf(period, end), bytes };
+  const place = who.kind === LISTENER ? placeOf(Number(who.label)) : 0;
+  if (place === undefined) return undefined;
+  const name = who.kind === LISTENER ? String(place) : who.label;
+  return { of: KINDS[who.kind], name, period: nameOf(period, end), bytes };
 }
 
 function gated<T>(gate: Locks, action: () => T): T {

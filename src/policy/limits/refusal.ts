@@ -1,5 +1,5 @@
 /** Why not, in words: which limit, whose, and when to come again. Nothing of anybody else. */
-import { ProxyError, type FailureCode } from '../../errors.ts';
+import { LIMIT_HOLDERS, ProxyError, type FailureCode, type Limit } from '../../errors.ts';
 import { HANDSHAKES, type CONNECTIONS } from './memory.ts';
 import type { Kind } from './terms.ts';
 
@@ -13,15 +13,16 @@ const WHOSE = [
 
 export function tooMany(kind: Kind, which: typeof CONNECTIONS | typeof HANDSHAKES): ProxyError {
   const still = which === HANDSHAKES ? ' that have not sent their request yet' : '';
-  return new ProxyError('TOO_MANY_CONNECTIONS', `too many connections ${WHOSE[kind]}${still}`);
+  const error = new ProxyError('TOO_MANY_CONNECTIONS', `too many connections ${WHOSE[kind]}${still}`);
+  return by(which === HANDSHAKES ? 'handshakes' : 'connections', kind, error);
 }
 
 export function tooFast(kind: Kind, waitMs: number): ProxyError {
-  return later('RATE_LIMITED', `too many new connections ${WHOSE[kind]}`, waitMs);
+  return by('rate', kind, later('RATE_LIMITED', `too many new connections ${WHOSE[kind]}`, waitMs));
 }
 
 export function usedUp(kind: Kind, waitMs: number): ProxyError {
-  return later('QUOTA_EXCEEDED', `the quota of bytes ${WHOSE[kind]} is used up`, waitMs);
+  return by('quota', kind, later('QUOTA_EXCEEDED', `the quota of bytes ${WHOSE[kind]} is used up`, waitMs));
 }
 
 /** A limit that cannot be kept for want of room refuses, rather than let everybody through. */
@@ -39,5 +40,10 @@ export function later(code: FailureCode, what: string, waitMs: number): ProxyErr
   const seconds = Math.max(1, Math.ceil(waitMs / 1000));
   const error = new ProxyError(code, `${what}: try again in ${seconds} s`);
   error.retryAfterS = seconds;
+  return error;
+}
+
+function by(name: Limit, kind: Kind, error: ProxyError): ProxyError {
+  error.limit = { name, holder: LIMIT_HOLDERS[kind] };
   return error;
 }

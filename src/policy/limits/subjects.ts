@@ -105,6 +105,13 @@ export class Subjects {
     return first + slot;
   }
 
+  /** Where it is, -1 when nowhere. Without the gate the answer may be about to change. */
+  find(subject: Subject): number {
+    const { table, first } = this.#room(subject.kind);
+    const found = table.find(subject.key);
+    return found === -1 ? -1 : first + found;
+  }
+
   /** Who is at a slot. @returns undefined for nobody, and for a name too long to be kept. */
   whoIs(slot: number): { readonly kind: Kind; readonly label: string } | undefined {
     if (slot === 0) return { kind: GLOBAL, label: '' };

@@ -93,6 +93,12 @@ export class External {
     this.#no.clear();
   }
 
+  /** Closes when those who are asked about now have been answered. */
+  async retire(): Promise<void> {
+    await Promise.allSettled(this.#running.values());
+    this.close();
+  }
+
   close(): void {
     this.#turns.close();
     this.#box.close();

@@ -34,3 +34,9 @@ export function unitMissing(number: string): Refusal {
     `give a unit: ${number}s or ${number}ms`,
   );
 }
+
+/** A duration as people write it, in the largest unit that needs no fraction: `90s`, `1h`, `250ms`. */
+export function formatDuration(ms: number): string {
+  const fits = Object.entries(MILLISECONDS).findLast(([, size]) => ms >= size && ms % size === 0);
+  return fits === undefined ? `${ms}ms` : `${ms / fits[1]}${fits[0]}`;
+}

@@ -45,6 +45,8 @@ export const VARIABLES: Readonly<Record<string, { readonly path: readonly string
     GYRE_LOG_FORMAT: { path: ['log', 'format'], read: asText },
     GYRE_ACCESS_LOG: { path: ['log', 'access'], read: asText },
     GYRE_ECHO: { path: ['echo'], read: asText },
+    GYRE_ADMIN: { path: ['admin', 'listen'], read: asText },
+    GYRE_ADMIN_TOKEN: { path: ['admin', 'token'], read: asText },
   };
 
 /** Names other programs use, each with the variable of ours that is stronger. */

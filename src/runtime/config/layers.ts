@@ -25,7 +25,7 @@ export interface Layers {
 /** @param settings The strongest last. A setting replaces what stood there, lists as well, unless it says otherwise. */
 export function layer(file: ConfigFile | undefined, settings: readonly Setting[]): Layers {
   const root: unknown = file === undefined ? {} : file.tree;
-  const tree = isTree(root) ? structuredClone(root) : root;
+  const tree = isTree(root) ? spread(structuredClone(root)) : root;
   const places = new Map<string, string>();
   /** How many items were put before those of the file. */
   const shifts = new Map<string, number>();
@@ -49,6 +49,12 @@ export function layer(file: ConfigFile | undefined, settings: readonly Setting[]
     return file?.locate(asInFile(path, shifts), aim) ?? spell(path);
   };
   return { tree, locate };
+}
+
+/** An option in its short form, as the object it stands for, so that there is a place for what others say of it. */
+function spread({ admin, ...tree }: Tree): Tree {
+  if (admin === undefined) return tree;
+  return { ...tree, admin: isTree(admin) || Array.isArray(admin) ? admin : { listen: admin } };
 }
 
 function asInFile(path: readonly PropertyKey[], shifts: ReadonlyMap<string, number>): PropertyKey[] {

@@ -140,9 +140,11 @@ export interface GyreOptions {
     | undefined;
   /**
    * @default proxyHeader 3s, handshake 10s, connect 4s, dialSocks 5s, dialHttp 10s, dns 5s, response 5m, keepAlive 60s,
-   * idle 1h, fin 60s, drain 30s
+   * idle 1h, fin 60s, drain 30s, stall 10s
    */
   readonly timeouts?: { readonly [Name in keyof Timeouts]?: string | undefined } | undefined;
+  /** Reads the configuration file again when it changes; without a file nothing. @default false */
+  readonly watch?: boolean | undefined;
   readonly log?:
     | {
         /** @default 'info' */
@@ -155,6 +157,23 @@ export interface GyreOptions {
     | undefined;
   /** A loopback address and port, or `off`. @default 'off' */
   readonly echo?: string | number | undefined;
+  /** Admin API, metrics and dashboard: `127.0.0.1:1082`, `unix:/run/gyre/admin.sock`, an object, or `off`. @default 'off' */
+  readonly admin?: string | number | AdminSettings | undefined;
+}
+
+export interface AdminSettings {
+  /** @default 'off' */
+  readonly listen?: string | number | undefined;
+  /** 16 to 512 characters. @default made at the start, for the user Gyre runs as */
+  readonly token?: string | undefined;
+  /** A file that holds it, or will. @default none */
+  readonly tokenFile?: string | undefined;
+  /** Origins of other pages that may ask. @default none */
+  readonly cors?: string | readonly string[] | undefined;
+  /** Names it is reached by, beside addresses and localhost. @default none */
+  readonly hosts?: string | readonly string[] | undefined;
+  /** Who may read `/metrics`. @default 'open' */
+  readonly metrics?: 'open' | 'token' | undefined;
 }
 
 /** One listener. */

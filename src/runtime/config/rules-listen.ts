@@ -1,11 +1,11 @@
 /** The rules about listeners and their certificates. */
-import { formatAt, formatListeners } from './listen.ts';
+import { formatAt, formatListeners, isPublic } from './listen.ts';
 import type { Locate } from './layers.ts';
 import type { Finding } from './problem.ts';
 import type { Written, WrittenListener, WrittenTls } from './schema-listen.ts';
 
 export function listenFindings(config: Partial<Written>): Finding[] {
-  return [...certificates(config), ...repeatedAddresses(config)];
+  return [...certificates(config), ...repeatedAddresses(config), ...openAdmin(config)];
 }
 
 const MAKE_ONE = 'for work on your own machine make one with: gyre cert';
@@ -53,8 +53,12 @@ export function places(
   });
 }
 
-function repeatedAddresses({ listen = [], echo }: Partial<Written>): Finding[] {
-  const all = echo === undefined ? listen : [...listen, { at: echo, path: ['echo'] }];
+function repeatedAddresses({ listen = [], echo, admin }: Partial<Written>): Finding[] {
+  const all = [
+    ...listen,
+    ...(echo === undefined ? [] : [{ at: echo, path: ['echo'] }]),
+    ...(admin === undefined ? [] : [{ at: admin.at, path: ['admin', 'listen'] }]),
+  ];
   const seen = new Map<string, readonly PropertyKey[]>();
   const findings = new Map<string, Finding>();
   for (const { at, path } of all) {
@@ -66,14 +70,38 @@ function repeatedAddresses({ listen = [], echo }: Partial<Written>): Finding[] {
       findings.set(path.join('.'), {
         path,
         message: `${text} is given twice`,
-        hint: path[0] === 'echo' ? 'give the echo listener a port of its own' : 'leave one of the two out',
+        hint:
+          path[0] === 'listen'
+            ? 'leave one of the two out'
+            : `give the ${String(path[0])} listener a ${'port' in at ? 'port' : 'path'} of its own`,
       });
     seen.set(text, path);
   }
   return [...findings.values()];
 }
 
-export function listenRemarks({ listen, tls }: Written, locate: Locate): string[] {
+/** What it can do is too much for everyone who finds it. */
+function openAdmin({ admin }: Partial<Written>): Finding[] {
+  if (admin === undefined || !isPublic(admin) || (admin.token ?? admin.tokenFile) !== undefined) return [];
+  const text = formatAt(admin.at);
+  return [
+    {
+      path: ['admin', 'listen'],
+      message: `other hosts can reach the admin listener on ${text}, and it has no token`,
+      hint: 'give it one (admin: {listen: …, tokenFile: /etc/gyre/admin-token}, or GYRE_ADMIN_TOKEN), or listen on 127.0.0.1:1082 and reach it through ssh',
+    },
+  ];
+}
+
+function plainTextToken({ admin }: Written): string[] {
+  if (admin === undefined || !isPublic(admin)) return [];
+  return [
+    `the admin token travels unencrypted to ${formatAt(admin.at)}: put TLS in front of it, or listen on 127.0.0.1 and use ssh`,
+  ];
+}
+
+export function listenRemarks(config: Written, locate: Locate): string[] {
+  const { listen, tls } = config;
   const file = Object.entries(tls).find(([, value]) => value !== undefined)?.[0];
   const used = listen.some((listener) => listener.tls !== undefined);
   const unused =
@@ -85,6 +113,7 @@ export function listenRemarks({ listen, tls }: Written, locate: Locate): string[
   const everyone = places(listen).filter(({ proxyProtocol = [] }) => proxyProtocol.some(isEverything));
   return [
     ...unused,
+    ...plainTextToken(config),
     ...everyone.map(
       ({ text }) =>
         `everyone who can reach ${text} may say which client it is: proxyProtocol trusts all addresses`,

@@ -11,6 +11,7 @@ import type { Config, GyreOptions } from '../config.ts';
 import { isLoopback, parseListen } from './listen.ts';
 import { quote, Refusal } from './problem.ts';
 import { access } from './schema-access.ts';
+import { admin } from './schema-admin.ts';
 import { limits, overload } from './schema-limits.ts';
 import { endpoint, listen, tls, type Written } from './schema-listen.ts';
 import { rotation } from './schema-rotation.ts';
@@ -66,6 +67,7 @@ const timeouts = group({
   idle: duration('1h', 'A tunnel without a byte either way.'),
   fin: duration('60s', 'A tunnel of which one side has ended, without a byte from the other.'),
   drain: duration('30s', 'Tunnels still open when Gyre is told to stop; 0s cuts them at once.', 0),
+  stall: duration('10s', 'A worker thread that does nothing for so long is replaced; 0s: never.', 0),
 }).describe('How long things may take: 500ms, 10s, 5m, 1h.');
 
 const log = group({
@@ -114,8 +116,12 @@ export const options: Options = {
     .describe('Lets a listener that other hosts can reach do without users and allowed clients.'),
   dns,
   timeouts,
+  watch: flag()
+    .prefault(false)
+    .describe('Reads this file again when it changes, as SIGHUP does. What is wrong in it changes nothing.'),
   log,
   echo,
+  admin,
 };
 
 /** What an editor needs to help with the file: JSON Schema, draft 2020-12. */

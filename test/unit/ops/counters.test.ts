@@ -4,7 +4,15 @@ import { test } from 'node:test';
 import { Worker } from 'node:worker_threads';
 import { Connection } from '../../../src/connection.ts';
 import { FAILURES, ProxyError, type FailureCode } from '../../../src/errors.ts';
-import { Counters, countersMemory, readStats } from '../../../src/ops/counters.ts';
+import {
+  Counters,
+  countersMemory,
+  readActive,
+  readHistograms,
+  readLatency,
+  readStats,
+  writeOffCounters,
+} from '../../../src/ops/counters.ts';
 
 const CODES = Object.keys(FAILURES) as FailureCode[];
 
@@ -15,19 +23,11 @@ function connection(changes: Partial<Connection> = {}): Connection {
 test('fresh memory is all zero, and every failure has a number', () => {
   const stats = readStats(countersMemory(3));
   assert.deepEqual(Object.keys(stats.failures), CODES);
-  assert.ok(Object.values(stats.failures).every((count) => count === 0));
-  assert.deepEqual(
-    { ...stats, failures: undefined },
-    {
-      accepted: 0,
-      active: 0,
-      tunnels: 0,
-      sent: 0,
-      received: 0,
-      byInbound: { socks5: 0, socks4: 0, 'http-connect': 0, 'http-forward': 0 },
-      failures: undefined,
-    },
-  );
+  const numbers = (value: unknown): number[] =>
+    typeof value === 'number' ? [value] : Object.values(value as object).flatMap(numbers);
+  assert.ok(numbers(stats).length > CODES.length + 30);
+  assert.ok(numbers(stats).every((number) => number === 0));
+  assert.deepEqual(Object.keys(stats.byInbound), ['socks5', 'socks4', 'http-connect', 'http-forward']);
 });
 
 test('a tunnel is active while it lasts and counted when it ends', () => {
@@ -109,6 +109,95 @@ test('a thread that takes over keeps the sums and starts with nothing active', (
   assert.equal(readStats(memory).accepted, 4);
 });
 
+test('what a dead thread had open is lost, once, and all that came is accounted for', () => {
+  const memory = countersMemory(2);
+  const dead = new Counters(memory, 0);
+  const [done, ...open] = [connection({ phase: 'relay', inbound: 'socks5' }), connection(), connection()];
+  for (const record of [done, ...open]) dead.opened(record);
+  dead.closed(done);
+  new Counters(memory, 1).opened(connection());
+  assert.deepEqual(readActive(memory), [2, 1]);
+  writeOffCounters(memory, 0);
+  writeOffCounters(memory, 0);
+  assert.ok(new Counters(memory, 0));
+  assert.deepEqual(readActive(memory), [0, 1]);
+  const { accepted, active, results, tunnels } = readStats(memory);
+  assert.deepEqual([results.unknown.lost, results.socks5.ok, tunnels], [2, 1, 1]);
+  assert.equal(accepted, active + results.unknown.lost + results.socks5.ok);
+});
+
+test('how it ended: in order, broken off, or before there was a tunnel', () => {
+  const memory = countersMemory(1);
+  const counters = new Counters(memory, 0);
+  const ends: Partial<Connection>[] = [
+    { phase: 'relay', inbound: 'socks5' },
+    { phase: 'relay', inbound: 'socks5', failure: new ProxyError('TARGET_RESET') },
+    { phase: 'reply', inbound: 'socks5', failure: new ProxyError('CLIENT_GONE') },
+    { phase: 'sniff', failure: new ProxyError('UNKNOWN_PROTOCOL') },
+  ];
+  for (const end of ends) {
+    const record = connection(end);
+    counters.opened(record);
+    counters.closed(record);
+  }
+  const { results, byInbound, tunnels } = readStats(memory);
+  assert.deepEqual(results.socks5, { ok: 1, broken: 1, failed: 1, lost: 0 });
+  assert.deepEqual(results.unknown, { ok: 0, broken: 0, failed: 1, lost: 0 });
+  assert.deepEqual([byInbound.socks5, tunnels], [3, 2]);
+});
+
+test('bytes are counted while they pass and not again at the end', () => {
+  const memory = countersMemory(1);
+  const counters = new Counters(memory, 0);
+  const tunnel = connection({ phase: 'relay' });
+  const bytes = (): number[] => [readStats(memory).sent, readStats(memory).received];
+  counters.opened(tunnel);
+  for (const [sent, received] of [
+    [5, 0],
+    [5, 7],
+    [2 ** 33, 8],
+  ] as const) {
+    Object.assign(tunnel, { sent, received });
+    counters.moved(tunnel);
+    assert.deepEqual(bytes(), [sent, received]);
+  }
+  tunnel.received = 9;
+  counters.closed(tunnel);
+  assert.deepEqual(bytes(), [2 ** 33, 9]);
+});
+
+test('a handshake is measured once, whether or not a dial follows; a dial only when it reached the target', () => {
+  const memory = countersMemory(2);
+  const counters = new Counters(memory, 0);
+  const reached = connection({ phase: 'dial', handshakeMs: 3, dialMs: 40, attempts: 3 });
+  counters.dialled(reached);
+  reached.phase = 'relay';
+  counters.closed(reached);
+  new Counters(memory, 1).closed(connection({ phase: 'dial', handshakeMs: 3, dialMs: 5000, attempts: 1 }));
+  counters.closed(connection({ phase: 'handshake' }));
+  const { handshake, resolve, dial } = readHistograms(memory);
+  assert.deepEqual([handshake.count, resolve.count, dial.count], [2, 0, 1]);
+  assert.deepEqual([handshake.sum, dial.sum], [0.006, 0.04]);
+  const { attempts, failovers } = readStats(memory);
+  assert.deepEqual([attempts, failovers], [4, 2]);
+  assert.deepEqual(readLatency(memory).resolve, { count: 0, p50Ms: null, p90Ms: null, p99Ms: null });
+  assert.deepEqual(readLatency(memory).dial, { count: 1, p50Ms: 37.5, p90Ms: 47.5, p99Ms: 49.75 });
+});
+
+test('limits are told apart by what they limit and by whose they are', () => {
+  const memory = countersMemory(1);
+  const counters = new Counters(memory, 0);
+  const failure = new ProxyError('TOO_MANY_CONNECTIONS');
+  failure.limit = { name: 'connections', holder: 'user' };
+  counters.closed(connection({ failure }));
+  counters.closed(connection({ failure: new ProxyError('QUOTA_EXCEEDED') }));
+  counters.loginRefused('throttled');
+  const { limitsReached, loginsRefused } = readStats(memory);
+  assert.deepEqual(limitsReached.connections, { global: 0, listener: 0, client: 0, user: 1 });
+  assert.deepEqual(limitsReached.quota, { global: 0, listener: 0, client: 0, user: 0 });
+  assert.deepEqual(loginsRefused, { credentials: 0, throttled: 1 });
+});
+
 test('threads count beside each other and lose nothing', async () => {
   const rounds = 20_000;
   const memory = countersMemory(3);
@@ -119,7 +208,11 @@ test('threads count beside each other and lose nothing', async () => {
     const counters = new Counters(workerData.memory, workerData.thread);
     const record = new Connection('0-1', { address: '127.0.0.1', port: 1 }, 0);
     Object.assign(record, { phase: 'relay', inbound: 'socks5', sent: 3 });
-    for (let i = 0; i < ${rounds}; i++) { counters.opened(record); counters.closed(record); }`;
+    for (let i = 0; i < ${rounds}; i++) {
+      record.countedSent = 0;
+      counters.opened(record);
+      counters.closed(record);
+    }`;
   const url = (path: string): string => new URL(path, import.meta.url).href;
   await Promise.all(
     [0, 1, 2].map(async (thread) => {

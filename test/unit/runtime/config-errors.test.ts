@@ -57,7 +57,7 @@ const CASES: readonly Case[] = [
     text: `${POOL}colour: 1\n`,
     at: '2:1',
     message: /^unknown key "colour"$/,
-    hint: /^known here: listen, tls, pool, .*echo$/,
+    hint: /^known here: listen, tls, pool, .*echo, admin$/,
   },
   {
     name: 'unknown key in a group',

@@ -26,7 +26,7 @@ const QUICKSTART = fileURLToPath(new URL('../../../config/quickstart.yaml', impo
 
 /** They have no default that could stand in the example: it shows them as comments. */
 const COMMENTED =
-  /^(listen\.[\w.]+|tls\.\w+|family\.only|sessions\.file|health\.probe\b.*|users\[\]\..*|usersFile|userCheck\b.*|targets\.rules\[\]\..*|limits\.(all|client|user)\..*|limits\.quotaFile)$/;
+  /^(listen\.[\w.]+|admin\.\w+|tls\.\w+|family\.only|sessions\.file|health\.probe\b.*|users\[\]\..*|usersFile|userCheck\b.*|targets\.rules\[\]\..*|limits\.(all|client|user)\..*|limits\.quotaFile)$/;
 
 /** Every key, with what the schema says about it: `timeouts.idle`, `users[].name`. Of a choice, the way without a list. */
 function keysOf(schema: Schema, prefix = ''): [string, Schema][] {
@@ -113,6 +113,8 @@ suite('config/gyre.schema.json', () => {
       'dns',
       'timeouts',
       'log',
+      'admin.token',
+      'admin.tokenFile',
     ]);
   });
 
@@ -332,6 +334,11 @@ test('config/quickstart.yaml shows rotation without root', () => {
   const { config, notes } = loadConfig({ file: QUICKSTART });
   assert.deepEqual(notes, []);
   assert.deepEqual(config, {
-    ...defineConfig({ pool: '127.0.0.2-127.0.0.9', echo: '127.0.0.1:1081', targets: { allowPrivate: true } }),
+    ...defineConfig({
+      pool: '127.0.0.2-127.0.0.9',
+      echo: '127.0.0.1:1081',
+      admin: '127.0.0.1:1082',
+      targets: { allowPrivate: true },
+    }),
   });
 });

@@ -78,9 +78,12 @@ suite('defineConfig', () => {
         idle: 3_600_000,
         fin: 60_000,
         drain: 30_000,
+        stall: 10_000,
       },
+      watch: false,
       log: { level: 'info', format: 'auto', access: '-' },
       echo: undefined,
+      admin: undefined,
     });
   });
 

@@ -92,6 +92,19 @@ test('clients of all lanes are counted as they come: a burst is over before anyb
   watch.stop();
 });
 
+test('clients that came before the descriptors were counted do not count as something else', () => {
+  const memory = overloadMemory(1);
+  const machine = host();
+  const watch = new OverloadWatch(memory, OPTIONS, log, machine);
+  const lane = new Overload(memory, OPTIONS, 0);
+  for (let i = 0; i < 100; i++) assert.equal(lane.came(), true);
+  machine.used.descriptors = 40 + 200;
+  watch.start();
+  for (let i = 100; i < 430; i++) assert.equal(lane.came(), true);
+  assert.equal(lane.came(), false);
+  watch.stop();
+});
+
 test('what cannot be looked at for want of a descriptor stays as it was', () => {
   const memory = overloadMemory(1);
   const lane = new Overload(memory, OPTIONS, 0);

@@ -373,6 +373,7 @@ test('status tells the story', async (t) => {
     publicAddress: undefined,
     held: false,
     retryAt: undefined,
+    byHand: undefined,
   });
   world.fail(1, 5);
   const status = world.health.status(1);
@@ -384,6 +385,7 @@ test('status tells the story', async (t) => {
     publicAddress: undefined,
     held: false,
     retryAt: 1_005_000,
+    byHand: undefined,
   });
   assert.equal(world.health.status(99), undefined);
 });
