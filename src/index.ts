@@ -18,6 +18,7 @@
  * - `connection.ts` `errors.ts` — the nouns, and every way to fail
  * - `runtime/` — config, gateway (main thread), lanes (data threads)
  * - `ops/` — log, counters, echo: watches, and nothing on the way imports it
+ * - `admin/` — the HTTP side of what the gateway shows and does; `dashboard/` is the page
  * - `cli/` — one file a verb
  */
 import { defineConfig, type Config, type GyreOptions } from './runtime/config.ts';

@@ -129,12 +129,12 @@ function makeAsset(file: URL, version: string, bytes: Buffer): Asset {
 
 /** Node says on standard error that this may change one day, which whoever opens the dashboard can do nothing about. */
 function withoutTypes(text: string): string {
-  const { emitWarning } = process;
+  const kept = Object.getOwnPropertyDescriptor(process, 'emitWarning')!;
   process.emitWarning = () => {};
   try {
     return stripTypeScriptTypes(text);
   } finally {
-    process.emitWarning = emitWarning;
+    Object.defineProperty(process, 'emitWarning', kept);
   }
 }
 

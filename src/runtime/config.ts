@@ -171,10 +171,10 @@ function exposedPasswords(
   locate: Locate,
 ): string[] {
   if (file === undefined || !file.readableByAll) return [];
-  const fromFile = (key: string): boolean => locate([key]) === file.locate([key]);
+  const fromFile = (...path: string[]): boolean => locate(path) === file.locate(path);
   const listed = fromFile('users') && users.some((user) => 'password' in user);
   const sent = fromFile('userCheck') && userCheck !== undefined && new URL(userCheck.url).password !== '';
-  const ruled = fromFile('admin') && admin?.token !== undefined;
+  const ruled = fromFile('admin', 'token') && admin?.token !== undefined;
   if (!listed && !sent && !ruled) return [];
   const remedy = listed
     ? 'chmod 600 it, or write passwordHash'

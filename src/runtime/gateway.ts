@@ -2,6 +2,7 @@
  * The gateway: what a user starts and stops. It owns the pool, the shared memory, the log targets and the lanes, and
  * never touches a connection itself.
  */
+import { inspect } from 'node:util';
 import type { ReloadReport } from '../admin/api.ts';
 import type { Control } from '../admin/control.ts';
 import { DEFAULT_POOL, type Endpoint } from '../connection.ts';
@@ -162,6 +163,11 @@ class RunningGateway implements Gateway {
 
   get state(): GatewayState {
     return this.#state;
+  }
+
+  /** Whoever prints a gateway must not print the passwords of its configuration. */
+  [inspect.custom](): string {
+    return `Gateway (${this.#state})`;
   }
 
   get config(): Config {

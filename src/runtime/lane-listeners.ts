@@ -105,7 +105,7 @@ export class LaneListeners {
    * @throws StartError; none that was not open is open then.
    */
   async prepare(listeners: readonly PlacedListener[]): Promise<readonly Endpoint[]> {
-    this.abandon();
+    await this.abandon();
     const ready = this.#ready;
     try {
       for (const placed of this.#ours(listeners)) {
@@ -115,14 +115,17 @@ export class LaneListeners {
         if (ready !== this.#ready) throw new StartError('the change was given up before its listeners stood');
       }
     } catch (error) {
-      closeAll(ready);
+      await closeAll(ready);
       throw error;
     }
     return listeners.map((placed) => this.#endpointOf(placed));
   }
 
-  /** Puts them in place of those before, and closes what is gone. Their connections go on. */
-  use(listeners: readonly PlacedListener[], certificates: ListenerCertificates): void {
+  /**
+   * Puts them in place of those before, at once, and closes what is gone. Their connections go on.
+   * @returns Resolves when what is gone is closed: its port is free then.
+   */
+  async use(listeners: readonly PlacedListener[], certificates: ListenerCertificates): Promise<void> {
     const doors = new Map<string, Door>();
     for (const [i, placed] of listeners.entries()) {
       const { key } = placed;
@@ -133,16 +136,17 @@ export class LaneListeners {
       door.use(placed, certificates[i]);
       doors.set(key, door);
     }
-    for (const [key, door] of this.#doors) if (doors.get(key) !== door) void door.close();
-    this.abandon();
+    const gone = new Map([...this.#doors].filter(([key, door]) => doors.get(key) !== door));
     this.#doors = doors;
     this.#order = listeners.map(({ key }) => key);
+    await Promise.all([closeAll(gone), this.abandon()]);
   }
 
   /** Closes what {@link prepare} has opened. */
-  abandon(): void {
-    closeAll(this.#ready);
+  async abandon(): Promise<void> {
+    const ready = this.#ready;
     this.#ready = new Map();
+    await closeAll(ready);
   }
 
   /** @param certificates For the listeners last given to {@link use}. */
@@ -156,8 +160,8 @@ export class LaneListeners {
 
   /** Resolves when none accepts any more; see {@link Listener.close}. */
   async close(handedOver: boolean): Promise<void> {
-    this.abandon();
-    await Promise.all(Array.from(this.#doors.values(), (door) => door.close(handedOver)));
+    const closing = Array.from(this.#doors.values(), (door) => door.close(handedOver));
+    await Promise.all([...closing, this.abandon()]);
   }
 
   #ours(listeners: readonly PlacedListener[]): readonly PlacedListener[] {
@@ -195,7 +199,8 @@ export class LaneListeners {
   }
 }
 
-function closeAll(doors: Map<string, Door>): void {
-  for (const door of doors.values()) void door.close();
+async function closeAll(doors: Map<string, Door>): Promise<void> {
+  const closing = Array.from(doors.values(), (door) => door.close());
   doors.clear();
+  await Promise.all(closing);
 }

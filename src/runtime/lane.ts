@@ -106,7 +106,7 @@ export interface Lane {
    */
   prepare(listen: readonly PlacedListener[]): Promise<readonly Endpoint[]>;
   /** Closes again what {@link prepare} has opened. */
-  abandon(): void;
+  abandon(): Promise<void>;
   /** Resolves when the changes are in place; never rejects. */
   update(changes: Partial<LaneState>): Promise<void>;
   /** A thread that is busy, or dead, does not answer. */
@@ -134,7 +134,7 @@ export async function openLane(options: LaneOptions, output: LaneOutput): Promis
     onError: (error) => output.warn('accepting a connection failed', { error: inWords(error) }),
   });
   const endpoints = await listeners.prepare(options.state.listen);
-  listeners.use(options.state.listen, options.state.certificates);
+  await listeners.use(options.state.listen, options.state.certificates);
   const { reserved } = options.state;
   context.listensOn([...endpoints, ...reserved]);
   const { tunnels, forwards } = context.proxy;
@@ -147,10 +147,11 @@ export async function openLane(options: LaneOptions, output: LaneOutput): Promis
       const { listen, certificates } = changes;
       try {
         context.change(changes);
-        if (listen !== undefined) listeners.use(listen, certificates ?? []);
-        else if (certificates !== undefined) listeners.renew(certificates);
+        const closed = listen && listeners.use(listen, certificates ?? []);
+        if (listen === undefined && certificates !== undefined) listeners.renew(certificates);
         if (listen !== undefined || changes.config !== undefined)
           context.listensOn([...listeners.endpoints, ...reserved]);
+        await closed;
       } catch (error) {
         output.warn('a change could not be put in place', { error: inWords(error) });
       }

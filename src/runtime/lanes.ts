@@ -135,8 +135,8 @@ export class Lanes {
     return { endpoints, listen: bound };
   }
 
-  abandon(): void {
-    for (const { lane } of this.#places) lane?.abandon();
+  async abandon(): Promise<void> {
+    await Promise.all(this.#places.map(({ lane }) => lane?.abandon()));
   }
 
   /** Of those who answer in time; never rejects. */

@@ -69,7 +69,9 @@ export async function spawnLane(
       if (done?.problem !== undefined) throw new StartError(done.problem.message, done.problem.hint);
       return done?.endpoints ?? [];
     },
-    abandon: () => tell({ type: 'abandon' }),
+    async abandon() {
+      await errands.run((id) => tell({ type: 'abandon', id }));
+    },
     async update(changes) {
       await errands.run((id) => tell({ type: 'update', id, changes }));
     },

@@ -11,7 +11,7 @@ import type { Done } from './reload/errands.ts';
 /** What the main thread says. */
 export type ToWorker =
   | { readonly type: 'prepare'; readonly id: number; readonly listen: readonly PlacedListener[] }
-  | { readonly type: 'abandon' }
+  | { readonly type: 'abandon'; readonly id: number }
   | { readonly type: 'update'; readonly id: number; readonly changes: Partial<LaneState> }
   | { readonly type: 'ask'; readonly id: number; readonly question: Question }
   | { readonly type: 'close'; readonly drainMs: number; readonly handedOver: boolean };
@@ -52,8 +52,10 @@ try {
         (endpoints) => say({ type: 'done', id, done: { endpoints } }),
         (error) => say({ type: 'done', id, done: { problem: problemOf(error) } }),
       );
-    } else if (message.type === 'abandon') lane.abandon();
-    else if (message.type === 'ask') {
+    } else if (message.type === 'abandon') {
+      const { id } = message;
+      void lane.abandon().then(() => say({ type: 'done', id, done: {} }));
+    } else if (message.type === 'ask') {
       const { id, question } = message;
       void lane.ask(question).then(
         (answer) => say({ type: 'answer', id, answer }),

@@ -50,11 +50,13 @@ function target({ path, parameters }: ApiOperation, values: Readonly<Record<stri
   const query = new URLSearchParams();
   let filled = path;
   for (const { name, in: place } of parameters) {
-    if (values[name] === undefined) continue;
-    if (place === 'query') query.append(name, String(values[name]));
-    else filled = filled.replace(`{${name}}`, encodeURIComponent(String(values[name]).toWellFormed()));
+    const value = values[name];
+    if (value === undefined) continue;
+    const text = typeof value === 'string' ? value : JSON.stringify(value);
+    if (place === 'query') query.append(name, text);
+    else filled = filled.replace(`{${name}}`, () => encodeURIComponent(text.toWellFormed()));
   }
-  return query.size === 0 ? filled : `${filled}?${query}`;
+  return query.size === 0 ? filled : `${filled}?${query.toString()}`;
 }
 
 /** Whether it is one of the answers the operation has. */
@@ -161,7 +163,7 @@ suite(`config/openapi.json, seed ${seed}`, () => {
               : ['x'.repeat(257)];
         for (const value of wrong) {
           const query = new URLSearchParams({ [name]: value });
-          await refused(`${operation.path}?${query}`, {}, [400], 'with a wrong parameter');
+          await refused(`${operation.path}?${query.toString()}`, {}, [400], 'with a wrong parameter');
         }
         await refused(`${operation.path}?${name}=1&${name}=1`, {}, [400], 'with a parameter twice');
       }

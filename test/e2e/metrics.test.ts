@@ -190,7 +190,7 @@ test('an egress that cannot be used is told by state and failures', async () => 
   other.client.socket.destroy();
 });
 
-test('L15 more clients, targets, users and addresses are no more lines', async () => {
+test('L15: more clients, targets, users and addresses are no more lines', async () => {
   const users = Array.from({ length: 200 }, (_, i) => ({ name: `user${i}`, password: `password${i}` }));
   await using few = await gateway({ ...ADMIN, pool: '127.0.1.0/24' });
   await using many = await gateway({ ...ADMIN, pool: '127.1.0.0/18', users });

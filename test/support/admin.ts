@@ -3,6 +3,7 @@ import { EventEmitter } from 'node:events';
 import { request as httpRequest, type IncomingHttpHeaders } from 'node:http';
 import type { Control } from '../../src/admin/control.ts';
 import { startAdmin, type AdminOptions, type AdminServer } from '../../src/admin/server.ts';
+import { Peer } from './peer.ts';
 import { statusSample } from './admin-samples.ts';
 
 export const TOKEN = 'a-token-for-tests-0123456789';
@@ -129,3 +130,20 @@ export async function standInAdmin(
   );
   return { ...admin, control, [Symbol.asyncDispose]: () => admin.close() };
 }
+
+/** What a connection hears that says just this. */
+export async function say(admin: TestAdmin, bytes: Buffer | string): Promise<Peer> {
+  const peer = await Peer.connect(admin.endpoint.port);
+  peer.socket.write(bytes);
+  return peer;
+}
+
+/** Errors that come before it are no news: `once` of events would take them for its own. */
+export const closing = ({ socket }: Peer): Promise<void> =>
+  new Promise((resolve) => {
+    if (socket.closed) resolve();
+    else socket.once('close', () => resolve());
+  });
+
+/** Fields of a request that is let in. */
+export const AUTH: string = `Host: 127.0.0.1\r\nAuthorization: Bearer ${TOKEN}\r\n`;

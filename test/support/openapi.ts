@@ -100,7 +100,7 @@ export function valuesOf(schema: Json, likely: readonly string[]): fc.Arbitrary<
   if (type === 'boolean') return fc.boolean();
   if (type === 'string') {
     const fits = (text: string): boolean =>
-      [...text].length >= (minLength ?? 0) && text.length <= (maxLength ?? 256);
+      Array.from(text).length >= (minLength ?? 0) && text.length <= (maxLength ?? 256);
     const any = fc.string({
       minLength: minLength ?? 0,
       maxLength: Math.min(60, maxLength ?? 60),

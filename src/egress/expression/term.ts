@@ -71,7 +71,7 @@ export function parseTerm(text: string): PoolTerm {
     // What follows may hold a password.
     const hides = scheme !== undefined || body.includes('@');
     throw hides
-      ? bad('!!', 'excludes twice', 'write one !')
+      ? bad(text.slice(0, text.indexOf('!', 1) + 1), 'excludes twice', 'write one !')
       : bad(text, 'excludes twice', `write !${body.slice(1)}`);
   }
   return scheme === undefined ? spanTerm(text, body, excluded) : sourceTerm(body, scheme, excluded);

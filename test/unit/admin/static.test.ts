@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { after, suite, test } from 'node:test';
 import { pathToFileURL } from 'node:url';
 import fc from 'fast-check';
-import { Outbox } from '../../../src/admin/outbox.ts';
+import type { Outbox } from '../../../src/admin/outbox.ts';
 import { RequestProblem } from '../../../src/admin/problem.ts';
 import { StaticFiles } from '../../../src/admin/static.ts';
 

@@ -16,9 +16,9 @@ const valuesOf = (name: string) => at('serve').options.find(({ names }) => names
 
 suite('the tree of verbs', () => {
   test('has every command, with those below it', () => {
-    const paths = allVerbs(root).map(({ path }) => path);
+    const paths = new Set(allVerbs(root).map(({ path }) => path));
     for (const path of ['serve', 'load', 'doctor', 'init', 'completion', 'pool expand', 'help'])
-      assert.ok(paths.includes(path), path);
+      assert.ok(paths.has(path), path);
     assert.deepEqual(at('completion').values, { kind: 'choices', choices: ['bash', 'zsh', 'fish'] });
   });
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import { readCount, tally } from '../../../src/cli/prove.ts';
 import { Failure } from '../../../src/cli/exit.ts';
-import { readyLine, rotationHint } from '../../../src/cli/serve.ts';
+import { dashboardLine, readyLine, rotationHint } from '../../../src/cli/serve.ts';
 import { StopRequests } from '../../../src/cli/stop-requests.ts';
 import { enumerate, formatCount, plural } from '../../../src/cli/terminal.ts';
 import { defineConfig } from '../../../src/runtime/config.ts';
@@ -30,6 +30,22 @@ test('counts are grouped, and powers of two where they are long', () => {
     [enumerate([]), enumerate(['a']), enumerate(['a', 'b']), enumerate(['a', 'b', 'c'])],
     ['', 'a', 'a and b', 'a, b and c'],
   );
+});
+
+test('the dashboard is linked with its token for people alone', () => {
+  const url = 'http://127.0.0.1:1082/';
+  const gateway = {
+    admin: { address: '127.0.0.1', port: 1082 },
+    dashboard: (withToken: boolean) => (withToken ? `${url}#token=t` : url),
+  };
+  assert.equal(dashboardLine(gateway, true), `dashboard: ${url}#token=t`);
+  assert.equal(
+    dashboardLine(gateway, false),
+    `dashboard: ${url} (for the link with its token run \`gyre dashboard\`)`,
+  );
+  const socket = { admin: { address: 'unix:/run/a.sock', port: 0 }, dashboard: () => undefined };
+  assert.equal(dashboardLine(socket, true), 'admin API: unix:/run/a.sock');
+  assert.equal(dashboardLine({ ...socket, admin: undefined }, true), undefined);
 });
 
 suite('gyre ready', () => {

@@ -70,7 +70,7 @@ suite('any pool expression', () => {
           );
         }
       }),
-      { numRuns: 2000 },
+      { numRuns: 2000, examples: [[['! !@']]] },
     );
   });
 

@@ -100,7 +100,7 @@ const exactly = (counts: Map<string, number>, addresses: number, times: number):
 if (isMainThread) {
   suite('a million picks over 4 threads', () => {
     for (const cursor of ['global', 'destination', 'user'] as const) {
-      test(`round-robin: each of 1,000 addresses exactly 1,000 times; cursor ${cursor}`, async () => {
+      test(`K7: round-robin: each of 1,000 addresses exactly 1,000 times; cursor ${cursor}`, async () => {
         exactly(await race(new Stage(), ranges('10.0.0.0-10.0.3.231'), { cursor }), 1000, 1000);
       });
     }
