@@ -113,10 +113,17 @@ done
 echo "== the image would hold $(du -sh "$stage/app" | cut -f1) beside Node"
 
 # As the container's user: no rights, no settings of ours, only the image's environment and the user's.
+mapfile -t entry < <(words "$entrypoint")
 mapfile -t serve < <(words "$entrypoint"; words "$command")
 mapfile -t check < <(words "$health")
-port=$(node -e 'const s = require("net").createServer().listen(0, "127.0.0.1", () => { console.log(s.address().port); s.close(); })')
-settings=(PATH="$work/bin:/usr/bin:/bin" IP_POOL=127.0.0.2-127.0.0.9 LISTEN_ADDR="127.0.0.1:$port" GYRE_ALLOW_PRIVATE=true)
+free_port() { node -e 'const s = require("net").createServer().listen(0, "127.0.0.1", () => { console.log(s.address().port); s.close(); })'; }
+port=$(free_port)
+admin=$(free_port)
+settings=(
+  PATH="$work/bin:/usr/bin:/bin" IP_POOL=127.0.0.2-127.0.0.9 LISTEN_ADDR="127.0.0.1:$port" GYRE_ALLOW_PRIVATE=true
+  GYRE_ADMIN="127.0.0.1:$admin" TMPDIR="$work/run"
+)
+install -d -m 777 "$work/run"
 as_user=(env -i "${environment[@]}" "${settings[@]}")
 if [ "$(id -u)" = 0 ]; then
   as_user=(setpriv --reuid=65534 --regid=65534 --clear-groups --no-new-privs "${as_user[@]}")
@@ -144,6 +151,12 @@ for _ in $(seq 50); do if [ -s "$work/target" ]; then break; fi; sleep 0.1; done
 seen=$(curl -q -sS --max-time 10 -p -x "http://127.0.0.1:$port" "http://127.0.0.1:$(cat "$work/target")/")
 echo "the target saw $seen"
 case $seen in 127.0.0.[2-9]) ;; *) die 'that is no address of the pool' ;; esac
+
+echo '== dashboard, with nothing but what is in the image'
+for path in / /app/main.js /vendor/preact.js /vendor/uplot.js /readyz /metrics; do
+  curl -q -sSf --max-time 10 -o /dev/null "http://127.0.0.1:$admin$path" || die "the admin listener has no $path"
+done
+timeout 10 "${as_user[@]}" "${entry[@]}" status --admin "127.0.0.1:$admin" | head -n 1 || die 'gyre status finds nothing'
 
 echo '== stop'
 kill -TERM "$gyre"

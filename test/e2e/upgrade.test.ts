@@ -41,18 +41,20 @@ const tunnel = (port: number, target: Target): ReturnType<typeof socksTunnel> =>
 
 /** Whether a process has a listening socket at that port. */
 function listens(pid: number, port: number): boolean {
-  const sockets = readdirSync(`/proc/${pid}/fd`).map((fd) => {
-    try {
-      return readlinkSync(`/proc/${pid}/fd/${fd}`);
-    } catch {
-      return '';
-    }
-  });
+  const sockets = new Set(
+    readdirSync(`/proc/${pid}/fd`).map((fd) => {
+      try {
+        return readlinkSync(`/proc/${pid}/fd/${fd}`);
+      } catch {
+        return '';
+      }
+    }),
+  );
   const end = `:${port.toString(16).toUpperCase().padStart(4, '0')}`;
   const lines = readFileSync('/proc/net/tcp', 'latin1').split('\n');
   return lines.some((line) => {
     const [, local = '', , state, , , , , , inode = ''] = line.trim().split(/\s+/);
-    return state === '0A' && local.endsWith(end) && sockets.includes(`socket:[${inode}]`);
+    return state === '0A' && local.endsWith(end) && sockets.has(`socket:[${inode}]`);
   });
 }
 

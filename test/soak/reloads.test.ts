@@ -117,14 +117,14 @@ test(`${RELOADS} reloads under load: nothing refused, nothing dropped, nothing l
 test('600 reloads leave nothing on the heap', async (t) => {
   setFlagsFromString('--expose-gc');
   const collect = runInNewContext('gc') as () => void;
-  const [port, probed] = [await closedPort(), await closedPort()];
+  const [port, probed, echo] = [await closedPort(), await closedPort(), await closedPort()];
   const base: GyreOptions = { listen: '127.0.0.1:0', pool: '127.0.0.2-127.0.0.9', workers: 0 };
   const turns: readonly GyreOptions[] = [
     base,
     { ...base, listen: ['127.0.0.1:0', `127.0.0.1:${port}`], pool: '127.0.0.4-127.0.0.20' },
     { ...base, strategy: 'hash', dns: { servers: '127.0.0.1:5353' }, pools: { de: '127.0.0.30' } },
     { ...base, userCheck: { url: 'http://127.0.0.1:9/' }, overload: { loopDelay: '5s' } },
-    { ...base, health: { probe: { target: `tcp://127.0.0.1:${probed}` } }, echo: `127.0.0.1:${port}` },
+    { ...base, health: { probe: { target: `tcp://127.0.0.1:${probed}` } }, echo: `127.0.0.1:${echo}` },
   ];
   const broken = { ...base, usersFile: '/nonexistent/users' };
   await using proxy = await createGateway({ ...base, log: { level: 'error' } });

@@ -61,7 +61,7 @@ export async function changeOver(
   undo.defer(() => output.discard());
   const echo = isDeepStrictEqual(config.echo, before.config.echo) ? before.echo : await openEcho(config.echo);
   if (echo !== before.echo) undo.defer(() => echo?.close());
-  undo.defer(async () => void (await within(lanes.abandon(), SETTLE_MS)));
+  undo.defer(() => within(lanes.abandon(), SETTLE_MS));
   const { endpoints, listen } = await openListeners(listeners.plan(config), listeners, lanes);
   if (!goesOn()) throw new StartError('Gyre is stopping: nothing is changed any more');
   change.put();
