@@ -136,7 +136,7 @@ export class Lanes {
   }
 
   async abandon(): Promise<void> {
-    await Promise.all(this.#places.map(({ lane }) => lane?.abandon()));
+    await Promise.all(this.#places.flatMap(({ lane }) => lane?.abandon() ?? []));
   }
 
   /** Of those who answer in time; never rejects. */

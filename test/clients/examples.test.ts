@@ -1,10 +1,12 @@
 /** Every example that can run, run as its reader would: beside an installed package, against a gateway that runs. */
 import assert from 'node:assert/strict';
 import { cp, mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises';
+import { isIP } from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { findProgram, runProgram, type Outcome, type RunOptions } from '../support/program.ts';
 import { PYSOCKS, PYTHON } from '../support/program-case.ts';
+import { GYRE_BIN, startGyre } from '../support/program-gyre.ts';
 import {
   assertPool,
   assertTurns,
@@ -83,6 +85,31 @@ declare('playwright.ts with a gateway that runs (command line)', ['chromium'], a
   await playwright(props, [`http://${props.open.address}`]);
   await playwright(props, [`http://${USER}:${PASSWORD}@${props.guarded.address}`]);
 });
+
+declare(
+  'gyre.yaml: a configuration that runs, where its files and its interface are',
+  ['curl'],
+  async (props) => {
+    const written = await readFile(join(REPOSITORY, 'examples/gyre.yaml'), 'utf8');
+    const file = join(props.scratch, 'gyre.yaml');
+    const here = written
+      .replaceAll(/\/(?:etc|var\/lib|var\/log)\/gyre\//g, `${props.scratch}/`)
+      .replace('interface:eth0', 'interface:lo');
+    await writeFile(file, here, { mode: 0o600 });
+    const hash = await runProgram(process.execPath, [GYRE_BIN, 'hash-password'], { input: `${PASSWORD}\n` });
+    assert.equal(hash.code, 0, hash.stderr);
+    await writeFile(join(props.scratch, 'users'), `${USER}:${hash.stdout.trim()}\n`, { mode: 0o600 });
+    const check = await runProgram(process.execPath, [GYRE_BIN, 'check', '--json', '--config', file]);
+    assert.equal(check.code, 0, check.stdout + check.stderr);
+    assert.equal(check.stderr, '', 'nothing to remark');
+    // And it does run; on ports that are free.
+    const ports = ['--listen', '127.0.0.1:0', '--admin', '127.0.0.1:0', '--allow-private'];
+    await using gyre = await startGyre(['--config', file, ...ports]);
+    const proxy = `http://${LOGIN}@127.0.0.1:${gyre.port}`;
+    const seen = await runProgram('curl', ['-q', '-sS', '-p', '-x', proxy, `${props.http.origin}/`]);
+    assert.equal(isIP(lines(seen, 1)[0]!), 4);
+  },
+);
 
 async function playwright(props: Props, proxy: readonly string[]): Promise<string[]> {
   const env = { CHROMIUM: findProgram('chromium')!, IP_POOL: `${POOL[0]}-${POOL.at(-1)}` };
