@@ -31,7 +31,7 @@ import { poolsOf, Reloader, type Reloadable } from './reload/reloader.ts';
 import type { Reloads } from './reload/reloads.ts';
 
 export { StartError } from '../listener.ts';
-export type { Gateway, GatewayOptions, GatewayState, PoolSummary, Stats } from './gateway-types.ts';
+export type { Gateway, GatewayOptions, PoolSummary, Stats } from './gateway-types.ts';
 export type { EgressStatus } from './membership.ts';
 
 /** @throws StartError, or PoolError. */

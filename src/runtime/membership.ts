@@ -136,7 +136,9 @@ export class Membership {
       (pool) => (report) => this.#tell(pool, report),
       (ranges, feeds) => this.#put(pools, ranges, feeds),
     );
-    const other = [...pools].filter(([pool, terms]) => !isDeepStrictEqual(terms, this.#expressions.get(pool)));
+    const other = [...pools].filter(
+      ([pool, terms]) => !isDeepStrictEqual(terms, this.#expressions.get(pool)),
+    );
     await change.read(other);
     return change;
   }
@@ -184,7 +186,9 @@ export class Membership {
     fresh: ReadonlyMap<string, readonly Range[]>,
     feeds: ReadonlyMap<string, Feed>,
   ): void {
-    this.#assignAll(new Map([...pools.keys()].map((pool) => [pool, fresh.get(pool) ?? this.#ranges.get(pool)!])));
+    this.#assignAll(
+      new Map([...pools.keys()].map((pool) => [pool, fresh.get(pool) ?? this.#ranges.get(pool)!])),
+    );
     for (const [pool, feed] of this.#feeds) {
       if (pools.has(pool) && !feeds.has(pool)) continue;
       feed.stop();

@@ -1,5 +1,5 @@
 /** The browser's own dialog: it keeps the focus inside, closes by Escape, and gives the focus back. */
-import { useEffect, useId, useRef } from 'preact/hooks';
+import { useId, useLayoutEffect, useRef } from 'preact/hooks';
 import type { VNode } from 'preact';
 import { type Children, html } from './html.ts';
 
@@ -14,7 +14,8 @@ interface Props {
 export function Dialog({ title, onClose, children, wide = false }: Props): VNode {
   const dialog = useRef<HTMLDialogElement>(null);
   const heading = useId();
-  useEffect(() => {
+  // At once, also when it goes: nobody is to find the focus nowhere.
+  useLayoutEffect(() => {
     const before = document.activeElement;
     const element = dialog.current!;
     element.showModal();

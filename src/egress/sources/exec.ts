@@ -8,9 +8,11 @@ import { collect, errorCode, REFRESH_MS, SourceError, type Source, type SourceOp
 const LIMIT_MS = 10_000;
 /** Bytes of the end of stderr that are kept, to show its last line. */
 const MOST_STDERR = 4096;
+/** What of our environment is nobody else's business: passwords and tokens. */
+const SECRETS = new Set(['GYRE_USER', 'PROXY_USER', 'PROXY_PASS', 'GYRE_ADMIN_TOKEN']);
 
 /**
- * Runs without a shell, with this process's environment and without stdin. It has to end with exit code 0 within its time;
+ * Runs without a shell, with this process's environment but for its secrets, and without stdin. It has to end with exit code 0 within its time;
  * otherwise it is killed, with every process it started that did not leave its process group.
  */
 export function execSource(term: ExecTerm, options: SourceOptions = {}): Source {
@@ -36,7 +38,11 @@ export function execSource(term: ExecTerm, options: SourceOptions = {}): Source 
 async function run({ command, args }: ExecTerm, signal: AbortSignal): Promise<Uint8Array> {
   signal.throwIfAborted();
   // A process group of its own, so that killing it reaches what it started.
-  const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'], detached: true });
+  const child = spawn(command, args, {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    detached: true,
+    env: environment(),
+  });
   const kill = (): void => killGroup(child);
   signal.addEventListener('abort', kill);
   const stderr = new Tail(child);
@@ -58,6 +64,10 @@ async function run({ command, args }: ExecTerm, signal: AbortSignal): Promise<Ui
     signal.removeEventListener('abort', kill);
     if (open) kill();
   }
+}
+
+function environment(): NodeJS.ProcessEnv {
+  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !SECRETS.has(name)));
 }
 
 function startFailure(error: unknown): unknown {
