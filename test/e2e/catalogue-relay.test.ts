@@ -77,7 +77,8 @@ async function resetWithinTls(port: number, said: string, afterMs: number): Prom
 }
 
 test('J9: a reset in every gap of the way is handled, and nothing is held afterwards', async () => {
-  await using target = await Target.listen();
+  // A dial that is given up may have reached the target already, which then hears FIN: it has to end its side too.
+  await using target = await Target.listen((socket) => socket.resume().on('end', () => socket.end()));
   const dns = createSocket('udp4').bind(0, '127.0.0.1');
   await once(dns, 'listening');
   try {
@@ -107,7 +108,8 @@ test('J9: a reset in every gap of the way is handled, and nothing is held afterw
         client.reset();
       }
     }
-    await eventually('nothing is active', () => proxy.stats().active === 0 && target.connections === 0);
+    await eventually('nothing is active', () => proxy.stats().active === 0);
+    await eventually('the target is alone', () => target.connections === 0);
     assert.equal(proxy.stats().failures.INTERNAL, 0);
   } finally {
     dns.close();
