@@ -85,9 +85,9 @@ async function serveFrom(flags: ServeFlags, inherited: Inherited, predecessor: P
   void stop.then((exitCode) => (ready ? undefined : leave(exitCode)));
   // Loaded here, so that the other commands start without it.
   const { startGateway } = await import('../runtime/gateway.ts');
-  const { file } = loaded;
+  const { file, fingerprint } = loaded;
   const reloadFrom = (): LoadedConfig => loadAgain(flags);
-  const gateway = await startGateway(config, { file, notes, reloadFrom, inherited });
+  const gateway = await startGateway(config, { file, fingerprint, notes, reloadFrom, inherited });
   ready = true;
   const line = readyLine(gateway, config);
   // Before the old process hears of it and ends: systemd must know its main process.

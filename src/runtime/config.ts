@@ -136,6 +136,8 @@ export interface LoadedConfig {
   readonly config: Config;
   /** The file that was read. */
   readonly file: string | undefined;
+  /** Of what was in it. */
+  readonly fingerprint?: string | undefined;
   /** What a user should know although it is no error: one sentence each. */
   readonly notes: readonly string[];
 }
@@ -161,6 +163,7 @@ export function loadConfig(sources: ConfigSources): LoadedConfig {
   return {
     config,
     file: path,
+    fingerprint: file?.fingerprint,
     notes: [...environment.notes, ...notes, ...exposedPasswords(config, file, locate)],
   };
 }

@@ -86,10 +86,12 @@ export interface GatewayOptions {
   readonly reloadFrom?: (() => LoadedConfig) | undefined;
   /** The file it came from. */
   readonly file?: string | undefined;
+  /** Of what was in it; see {@link LoadedConfig}. */
+  readonly fingerprint?: string | undefined;
   /** What has been said about it already: one sentence each. */
   readonly notes?: readonly string[] | undefined;
-  /** What options given to `reload` mean. */
   /** Listening sockets that the process was born with. */
   readonly inherited?: Inherited | undefined;
+  /** What options given to `reload` mean. */
   readonly define?: ((options: GyreOptions) => Config) | undefined;
 }

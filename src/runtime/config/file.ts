@@ -1,4 +1,5 @@
 /** The configuration file: YAML 1.2, of which JSON is a part, and where in it everything stands. */
+import { createHash } from 'node:crypto';
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { isMap, isNode, isPair, isScalar, isSeq, LineCounter, parseDocument, type Document } from 'yaml';
 import { isTree, type Locate } from './layers.ts';
@@ -14,6 +15,8 @@ export interface ConfigFile {
   /** Maps, lists and scalars. A key without a value counts as not written. */
   readonly tree: unknown;
   readonly locate: Locate;
+  /** Of what was read: see {@link fingerprint}. */
+  readonly fingerprint: string;
   /** Its permissions let every user of this host read it. */
   readonly readableByAll: boolean;
   /** What is wrong with the text although it could be read: keys given twice, and the like. */
@@ -23,14 +26,26 @@ export interface ConfigFile {
 /** @throws {ConfigError} The file cannot be read, or is no YAML. */
 export function readConfigFile(path: string): ConfigFile {
   const { bytes, mode } = readBytes(path);
-  return { ...parseConfigFile(path, decode(path, bytes)), readableByAll: (mode & 0o004) !== 0 };
+  return {
+    ...parseConfigFile(path, decode(path, bytes)),
+    fingerprint: fingerprint(bytes),
+    readableByAll: (mode & 0o004) !== 0,
+  };
+}
+
+/** The same for the same content of a file, of which {@link LARGEST_FILE} and one byte more are looked at. */
+export function fingerprint(bytes: Uint8Array): string {
+  return createHash('sha256').update(bytes).digest('base64');
 }
 
 /**
  * @param path Only for the places in errors.
  * @throws {ConfigError}
  */
-export function parseConfigFile(path: string, text: string): Omit<ConfigFile, 'readableByAll'> {
+export function parseConfigFile(
+  path: string,
+  text: string,
+): Omit<ConfigFile, 'fingerprint' | 'readableByAll'> {
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, logLevel: 'error' });
   const place = (offset: number): string => {

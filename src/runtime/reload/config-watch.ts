@@ -4,11 +4,10 @@
  *
  * Who writes it may be half-way: a file that cannot be used is believed only when it stays so for a moment, and is told once.
  */
-import { createHash } from 'node:crypto';
 import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { FolderWatch } from '../../egress/sources/folder-watch.ts';
-import { LARGEST_FILE } from '../config/file.ts';
+import { fingerprint, LARGEST_FILE } from '../config/file.ts';
 
 /** All in milliseconds. */
 export interface ConfigWatchTimes {
@@ -35,19 +34,28 @@ export class ConfigWatch {
   readonly #path: string;
   readonly #hooks: ConfigWatchHooks;
   readonly #times: ConfigWatchTimes;
-  readonly #since: number;
-  /** What was last acted upon; undefined before the first look. */
-  #seen: string | undefined = undefined;
+  /** What was last acted upon; undefined: whatever the first look finds. */
+  #seen: string | undefined;
   #stops: (() => void)[] = [];
   #timer: NodeJS.Timeout | undefined = undefined;
   #looking = false;
 
-  /** @param since When the file was last read; milliseconds since the epoch. */
-  constructor(path: string, since: number, hooks: ConfigWatchHooks, times: ConfigWatchTimes = TIMES) {
+  /** @param read The fingerprint of what is in force: times of files are too coarse to tell what came since. */
+  constructor(
+    path: string,
+    read: string | undefined,
+    hooks: ConfigWatchHooks,
+    times: ConfigWatchTimes = TIMES,
+  ) {
     this.#path = path;
-    this.#since = since;
+    this.#seen = read;
     this.#hooks = hooks;
     this.#times = times;
+  }
+
+  /** Somebody else has read the file, and it is in force. */
+  read(content: string | undefined): void {
+    this.#seen = content;
   }
 
   start(): void {
@@ -77,7 +85,7 @@ export class ConfigWatch {
     this.#looking = true;
     const { mark, modified } = await readMark(this.#path);
     this.#looking = false;
-    if (modified <= this.#since) this.#seen ??= mark;
+    this.#seen ??= mark;
     if (this.#stops.length === 0 || mark === this.#seen) return;
     const age = Date.now() - modified;
     // An age below zero is a clock or a date set by hand: nothing to wait for.
@@ -112,7 +120,7 @@ async function readMark(path: string): Promise<Mark> {
     let length = 0;
     for (let read = -1; read !== 0 && length < bytes.length; length += read)
       ({ bytesRead: read } = await file.read(bytes, length, bytes.length - length, null));
-    const mark = createHash('sha256').update(bytes.subarray(0, length)).digest('base64');
+    const mark = fingerprint(bytes.subarray(0, length));
     return { mark, modified: (await file.stat()).mtimeMs };
   } catch (error) {
     return { mark: (error as NodeJS.ErrnoException).code ?? 'unknown', modified: 0 };

@@ -1,5 +1,5 @@
 /** Keeps an eye on the configuration file for as long as the configuration in force wants that. */
-import type { Config, LoadedConfig } from '../config.ts';
+import type { LoadedConfig } from '../config.ts';
 import { ConfigWatch } from './config-watch.ts';
 
 export class Following {
@@ -14,14 +14,14 @@ export class Following {
     this.#changed = changed;
   }
 
-  /** @param file That was read; undefined: none. @param readAt When; milliseconds since the epoch. */
-  follow({ watch }: Config, file: string | undefined, readAt: number): void {
+  /** What is in force, and the file that was read for it. */
+  follow({ config: { watch }, file, fingerprint }: Omit<LoadedConfig, 'notes'>): void {
     const path = watch ? file : undefined;
-    if (path === this.#path) return;
+    if (path === this.#path) return this.#watch?.read(fingerprint);
     this.stop();
     this.#path = path;
     if (path === undefined) return;
-    this.#watch = new ConfigWatch(path, readAt, { judge: this.#load, changed: this.#changed });
+    this.#watch = new ConfigWatch(path, fingerprint, { judge: this.#load, changed: this.#changed });
     this.#watch.start();
   }
 

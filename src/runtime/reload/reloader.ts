@@ -26,10 +26,11 @@ export class Reloader {
   readonly reloads: Reloads;
   readonly #gateway: Reloadable;
   readonly #following: Following;
+  readonly #atStart: Omit<LoadedConfig, 'config' | 'notes'>;
   /** Notes about the configuration that people have seen. */
   #told: ReadonlySet<string>;
 
-  constructor(gateway: Reloadable, { file, notes, reloadFrom }: GatewayOptions) {
+  constructor(gateway: Reloadable, { file, fingerprint, notes, reloadFrom }: GatewayOptions) {
     const same = (): LoadedConfig => ({ config: gateway.inUse().config, file, notes: [] });
     const load = reloadFrom ?? same;
     this.#gateway = gateway;
@@ -37,22 +38,21 @@ export class Reloader {
     this.reloads.on((report) => tellReload(gateway.standing.outputs.log, report));
     this.#following = new Following(load, () => void this.reloads.again('file'));
     this.#told = new Set(notes);
+    this.#atStart = { file, fingerprint };
   }
 
   /** The gateway is ready: from now on its file may be looked at. */
   start(): void {
-    const { file, loadedAt } = this.reloads.state();
-    this.#following.follow(this.#gateway.inUse().config, file ?? undefined, loadedAt);
+    this.#following.follow({ config: this.#gateway.inUse().config, ...this.#atStart });
   }
 
   stop(): void {
     this.#following.stop();
   }
 
-  async #apply({ config: wanted, file, notes }: LoadedConfig): Promise<Applied> {
+  async #apply({ config: wanted, file, fingerprint, notes }: LoadedConfig): Promise<Applied> {
     const { standing, state, inUse, take, read } = this.#gateway;
     if (state() !== 'ready') throw new StartError(`Gyre is ${state()}: nothing can be changed now`);
-    const loadedAt = Date.now();
     const before = inUse();
     const { config, needsRestart } = untilRestart(before.config, wanted);
     const changes = compareConfigs(before.config, config);
@@ -60,7 +60,7 @@ export class Reloader {
     const now = await changeOver(standing, before, config, poolsOf(config), read, goesOn);
     take(now);
     this.#tell(notes);
-    if (goesOn()) this.#following.follow(config, file, loadedAt);
+    if (goesOn()) this.#following.follow({ config, file, fingerprint });
     else await letGo(now);
     return { changes, needsRestart };
   }
