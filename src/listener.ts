@@ -1,6 +1,6 @@
 /** A listening socket, and what to say when it cannot be had. */
 import { chmodSync } from 'node:fs';
-import { createServer, type Server, type Socket } from 'node:net';
+import { createServer, type Server } from 'node:net';
 import {
   BACKLOG,
   bind,
@@ -15,6 +15,8 @@ import {
   type UnixAddress,
 } from './bind.ts';
 import type { Endpoint } from './connection.ts';
+import type { Leg } from './leg/leg.ts';
+import type { Legs } from './leg/legs.ts';
 
 export { bindServer, leaveFile, probe, StartError } from './bind.ts';
 export type { ListenAddress, UnixAddress } from './bind.ts';
@@ -64,7 +66,9 @@ export interface ListenOptions {
    * have them, and this one does without where the port cannot be shared. Undefined: there are none at all.
    */
   readonly inherited?: readonly number[] | undefined;
-  readonly onAccept: (socket: Socket) => void;
+  readonly legs: Legs;
+  /** Nothing of it has been read. */
+  readonly onAccept: (leg: Leg) => void;
   /** Accepting failed, for example for want of descriptors; the listener goes on. */
   readonly onError: (error: Error) => void;
 }
@@ -92,11 +96,12 @@ class Door {
   #accepted = 0;
   #closed: Promise<void> | undefined = undefined;
 
-  constructor(onAccept: (socket: Socket) => void) {
-    // Paused: not a byte is read before the socket has a leg, and with it an error listener and a deadline.
-    this.server = createServer({ allowHalfOpen: true, pauseOnConnect: true, noDelay: true }, (socket) => {
+  constructor({ legs, onAccept }: ListenOptions) {
+    // Paused: not a byte is read before somebody listens, who has a deadline.
+    this.server = createServer({ allowHalfOpen: true, pauseOnConnect: true, noDelay: true });
+    legs.acceptFrom(this.server, (leg) => {
       this.#accepted++;
-      onAccept(socket);
+      onAccept(leg);
     });
   }
 
@@ -130,7 +135,7 @@ class Door {
 }
 
 async function open(at: ListenAddress | UnixAddress, options: ListenOptions): Promise<Door> {
-  const door = new Door(options.onAccept);
+  const door = new Door(options);
   if ('path' in at) {
     await bindFile(door.server, at);
     door.remove = removerOf(at.path);
@@ -141,7 +146,7 @@ async function open(at: ListenAddress | UnixAddress, options: ListenOptions): Pr
 
 /** A socket that somebody else has bound. */
 async function take(fd: number, at: ListenAddress | UnixAddress, options: ListenOptions): Promise<Door> {
-  const door = new Door(options.onAccept);
+  const door = new Door(options);
   await bound(door.server, () => door.server.listen({ fd, backlog: BACKLOG })).catch((error) => {
     throw startError('path' in at ? `unix:${at.path}` : formatAddress(at), '', error);
   });

@@ -7,14 +7,13 @@
  * as well. A failure anywhere is a {@link ProxyError}; success is never reported before the dial, and nothing is tried
  * again once the first byte of an answer is out.
  */
-import type { Socket } from 'node:net';
-import type { TLSSocket } from 'node:tls';
 import { account } from './account.ts';
 import { Connection, type Endpoint, type Observer, type Stay } from './connection.ts';
 import { ProxyError } from './errors.ts';
 import { forward, type Forward } from './forward/forward.ts';
 import { sniff, type Inbound, type LogIn } from './handshake.ts';
-import { Leg, reset, type ReadBuffers } from './leg.ts';
+import type { Leg } from './leg/leg.ts';
+import type { Legs } from './leg/legs.ts';
 import type { Authenticator } from './policy/auth.ts';
 import { parseProxyHeader } from './protocol/proxy-header.ts';
 import { sessionOfServerName } from './protocol/server-name.ts';
@@ -36,11 +35,9 @@ export interface ProxyContext extends RouteContext {
   readonly wires: Set<Wire>;
   /** Clients whose requests are forwarded one by one. */
   readonly forwards: Set<Forward>;
-  readonly buffers: ReadBuffers;
+  readonly legs: Legs;
   readonly observer: Observer;
   readonly timeouts: ProxyTimeouts;
-  /** Accepted sockets may be read by `onread`; see `leg.ts`. */
-  adoptHandles: boolean;
   readonly nextId: () => string;
 }
 
@@ -78,8 +75,8 @@ export interface Entry {
   readonly tls: Secure | undefined;
 }
 
-/** Takes an accepted socket from its first byte to its end. Never rejects. */
-export async function proxy(accepted: Socket, entry: Entry, context: ProxyContext): Promise<void> {
+/** Takes what was accepted from its first byte to its end. Never rejects. */
+export async function proxy(accepted: Leg, entry: Entry, context: ProxyContext): Promise<void> {
   const connection = accept(accepted, entry, context);
   if (context.overload.came()) await attend(accepted, connection, entry, context);
   else shed(accepted, connection, context);
@@ -87,7 +84,7 @@ export async function proxy(accepted: Socket, entry: Entry, context: ProxyContex
 }
 
 async function attend(
-  accepted: Socket,
+  accepted: Leg,
   connection: Connection,
   entry: Entry,
   context: ProxyContext,
@@ -101,7 +98,7 @@ async function attend(
     next.listenerIndex = connection.listenerIndex;
     next.serverSession = connection.serverSession;
     context.observer.opened(next);
-    leg = await serve(next, reopenWire(leg, context), undefined, context);
+    leg = await serve(next, new Wire(leg, context.timeouts.handshake, context.wires), undefined, context);
   }
 }
 
@@ -131,7 +128,7 @@ async function serve(
     await relay(connection, wire.release(), way.remote.leg, context.tunnels);
   } catch (thrown) {
     // The relay closes both legs; what fails before it must not leave the remote behind.
-    way?.remote.leg.socket.destroy();
+    way?.remote.leg.destroy();
     refuse(connection, wire, inbound, ProxyError.from(thrown));
   }
   way?.release();
@@ -139,49 +136,37 @@ async function serve(
   return undefined;
 }
 
-function accept(
-  accepted: Socket,
-  { index }: Entry,
-  { nextId, observer, sessions }: ProxyContext,
-): Connection {
+function accept(accepted: Leg, { index }: Entry, { nextId, observer, sessions }: ProxyContext): Connection {
   const connection = new Connection(nextId(), clientOf(accepted), Date.now());
   connection.listenerIndex = index;
   // A system call, so only where it is asked for.
   if (sessions.by === 'port' || sessions.by === 'listen') {
-    const { localAddress = '', localPort = 0 } = accepted;
-    connection.listener = { address: localAddress, port: localPort };
+    connection.listener = accepted.local ?? { address: '', port: 0 };
   }
   observer.opened(connection);
   return connection;
 }
 
 /** What costs least: no answer, and nothing that lingers. */
-function shed(accepted: Socket, connection: Connection, { observer }: ProxyContext): void {
-  accepted.on('error', () => {});
-  reset(accepted);
+function shed(accepted: Leg, connection: Connection, { observer }: ProxyContext): void {
+  accepted.reset();
   connection.failure = new ProxyError('OVERLOADED');
   account(connection, observer);
 }
 
-function clientOf({ remoteAddress = 'unix', remotePort = 0 }: Socket): Endpoint {
+function clientOf({ peer }: Leg): Endpoint {
+  const { address, port } = peer ?? { address: 'unix', port: 0 };
   // A dual-stack listener shows IPv4 clients as ::ffff:192.0.2.1.
-  const mapped = remoteAddress.startsWith('::ffff:');
-  return { address: mapped ? remoteAddress.slice('::ffff:'.length) : remoteAddress, port: remotePort };
+  const mapped = address.startsWith('::ffff:');
+  return mapped ? { address: address.slice('::ffff:'.length), port } : { address, port };
 }
 
-function openWire(accepted: Socket, { trusts, tls }: Entry, context: ProxyContext): Wire {
-  const { buffers, adoptHandles, timeouts, wires } = context;
-  const open = (wire: Wire): Leg => {
-    if (tls === undefined) return Leg.adopt(accepted, wire, buffers, adoptHandles);
-    // A PROXY header stands before TLS.
-    if (trusts !== undefined) return Leg.adopt(accepted, wire, buffers, false);
-    return Leg.secure(tls.wrap(accepted), wire, buffers);
-  };
-  return new Wire(open, timeouts.handshake, wires);
-}
-
-function reopenWire(leg: Leg, { timeouts, wires }: ProxyContext): Wire {
-  return new Wire((wire) => leg.hand(wire), timeouts.handshake, wires);
+function openWire(accepted: Leg, { trusts, tls }: Entry, { legs, timeouts, wires }: ProxyContext): Wire {
+  if (tls === undefined) return new Wire(accepted, timeouts.handshake, wires);
+  // A PROXY header stands before TLS.
+  const leg =
+    trusts === undefined ? legs.secure(accepted, (socket) => tls.wrap(socket)) : legs.plain(accepted);
+  return new Wire(leg, timeouts.handshake, wires);
 }
 
 /** Learns from a trusted sender who is really there; TLS, if any, begins behind that. */
@@ -189,14 +174,15 @@ async function readProxyHeader(
   connection: Connection,
   wire: Wire,
   { trusts, tls }: Entry,
-  { timeouts }: ProxyContext,
+  { legs, timeouts }: ProxyContext,
 ): Promise<void> {
   if (!trusts!(connection.client.address)) {
     throw new ProxyError('CLIENT_DENIED', 'this sender is not trusted with a PROXY header');
   }
   const { client } = await wire.readWithin(parseProxyHeader, timeouts.proxyHeader, 'HANDSHAKE_TIMEOUT');
   if (client !== undefined) connection.client = client;
-  if (tls !== undefined) wire.secure((socket) => tls.wrap(socket));
+  if (tls === undefined) return;
+  wire.secure((leg, early) => legs.secure(leg, (socket) => tls.wrap(socket), early));
 }
 
 /**
@@ -219,7 +205,7 @@ async function recognise(connection: Connection, wire: Wire, entry: Entry | unde
   // With the first byte inside TLS, its handshake is over.
   const tls = entry?.tls;
   if (tls !== undefined) {
-    const name = tls.admit(wire.leg.socket as TLSSocket);
+    const name = tls.admit(wire.leg.tls!);
     connection.serverSession = name && tls.sessionDomain && sessionOfServerName(name, tls.sessionDomain);
   }
   return inbound;

@@ -7,7 +7,7 @@
  */
 import type { Connection } from './connection.ts';
 import { ProxyError, type FailureCode } from './errors.ts';
-import type { Leg, Reader } from './leg.ts';
+import type { Leg, Reader } from './leg/leg.ts';
 
 /** Times after which a silent tunnel is cut; milliseconds. */
 export interface TunnelTimeouts {
@@ -104,7 +104,7 @@ class Flow implements Reader {
     const waiting = to.pending;
     // Behind a waiting write an exact copy: many small chunks must not hold a scratch buffer each.
     const out = lent ? (waiting ? Buffer.from(chunk) : to.buffers.copy(chunk)) : chunk;
-    const room = to.socket.write(out);
+    const room = to.write(out);
     if (!to.pending) {
       from.fit(chunk.length);
       return true;
@@ -188,7 +188,7 @@ export class Tunnel {
   ended(flow: Flow): void {
     this.connection.closedBy ??= flow === this.#up ? 'client' : 'target';
     if (this.opposite(flow).ended && !flow.to.pending) this.#settle();
-    else flow.to.socket.end(() => this.#settle());
+    else flow.to.end(() => this.#settle());
   }
 
   /** Both FINs are here and everything is flushed: nothing is left to say. */
@@ -223,7 +223,7 @@ export class Tunnel {
     const quiet = flow.bytesPassed === 0 || this.#up.bytesPassed + this.#down.bytesPassed === this.#seenBytes;
     if (to.closed || (quiet && !to.pending)) return this.#finish(true);
     const since = performance.now();
-    to.socket.pause();
+    to.pause();
     this.#resetting = setInterval(() => {
       const waited = performance.now() - since;
       if (waited < RESET_LINGER_MS || (to.pending && waited < this.#tunnels.timeouts.fin)) return;
@@ -252,8 +252,8 @@ export class Tunnel {
     if (!this.#spend(bytes)) return this.cut('QUOTA_EXCEEDED');
     if (!this.#keepAlive && now - this.#openedAt >= KEEPALIVE_AFTER_MS) {
       this.#keepAlive = true;
-      this.#up.from.socket.setKeepAlive(true, KEEPALIVE_AFTER_MS);
-      this.#down.from.socket.setKeepAlive(true, KEEPALIVE_AFTER_MS);
+      this.#up.from.keepAlive(KEEPALIVE_AFTER_MS);
+      this.#down.from.keepAlive(KEEPALIVE_AFTER_MS);
     }
   }
 
@@ -288,7 +288,7 @@ export class Tunnel {
     for (const { from, to } of [this.#up, this.#down]) {
       if (!to.pending) from.settle();
       if (reset) from.reset();
-      else from.socket.destroy();
+      else from.destroy();
     }
     this.#finished();
   }

@@ -10,7 +10,7 @@ import type { Ports } from './egress/dial/ports.ts';
 import type { NameResolver, TargetAddress } from './egress/names/resolver.ts';
 import type { Picks, Rotator } from './egress/rotation/rotator.ts';
 import { ProxyError } from './errors.ts';
-import type { ReadBuffers } from './leg.ts';
+import type { Legs } from './leg/legs.ts';
 import type { Guard } from './policy/guard.ts';
 import { deniedBy, type Rules } from './policy/rules.ts';
 import { sessionOf, type SessionOptions } from './session.ts';
@@ -29,7 +29,7 @@ export interface RouteContext {
   readonly sessions: SessionOptions;
   /** What an attempt met: undefined for success; otherwise only what is the egress's fault. */
   readonly report: (egress: Egress, error: ProxyError | undefined) => void;
-  readonly buffers: ReadBuffers;
+  readonly legs: Legs;
   readonly timeouts: RouteTimeouts;
 }
 
@@ -70,7 +70,7 @@ export async function route(
     // All this took time.
     checkUser(connection, context);
   } catch (error) {
-    remote.leg.socket.destroy();
+    remote.leg.destroy();
     way.release();
     throw error;
   }
@@ -191,7 +191,7 @@ async function pickAndDial(
   interrupt: Interrupt,
   context: RouteContext,
 ): Promise<Remote> {
-  const { timeouts, buffers, family, ports, report } = context;
+  const { timeouts, legs, family, ports, report } = context;
   const { client, identity, target } = connection;
   const wanted = identity?.parameters?.tags ?? [];
   const tag = wanted.length === 0 ? undefined : rotator.tagFor(wanted);
@@ -218,7 +218,7 @@ async function pickAndDial(
         serves: (family: Family) => rotator.serves(family),
         release: (egress: Egress) => rotator.release(egress),
       },
-      buffers,
+      legs,
       interrupt,
     );
     connection.moved = remote.moved;

@@ -4,10 +4,8 @@
  * Bytes collect here and are handed to pure parsers, however they were split or pipelined. One absolute deadline covers
  * the handshake and is never extended by bytes that trickle in; what a client sends ahead of our answer is bounded.
  */
-import type { Socket } from 'node:net';
-import type { TLSSocket } from 'node:tls';
 import { ProxyError, type FailureCode } from './errors.ts';
-import { Leg, type Reader } from './leg.ts';
+import type { Leg, Reader } from './leg/leg.ts';
 import type { Parser } from './protocol/parsed.ts';
 
 /** What a client may send ahead of our answer before we stop reading; bytes. */
@@ -34,10 +32,11 @@ export class Wire implements Reader {
    * @param handshakeMs The deadline of the whole handshake; bytes never extend it.
    * @param wires Where this wire is listed for as long as it is one.
    */
-  constructor(open: (wire: Wire) => Leg, handshakeMs: number, wires: Set<Wire>) {
+  constructor(leg: Leg, handshakeMs: number, wires: Set<Wire>) {
     this.#timer = setTimeout(() => this.break(new ProxyError('HANDSHAKE_TIMEOUT')), handshakeMs);
     this.#wires = wires.add(this);
-    this.leg = open(this);
+    this.leg = leg;
+    leg.hand(this);
   }
 
   /**
@@ -70,17 +69,16 @@ export class Wire implements Reader {
     }
   }
 
-  /** Goes on inside TLS, whose first bytes may have come already. @param wrap Puts TLS around a socket. */
-  secure(wrap: (socket: Socket) => TLSSocket): void {
+  /** Goes on inside TLS, whose first bytes may have come already. @param secure Puts TLS around a leg. */
+  secure(secure: (leg: Leg, early: Buffer) => Leg): void {
     if (this.leg.ended) throw new ProxyError('CLIENT_GONE');
-    const { buffers } = this.leg;
     const early = this.#inbox.subarray(0, this.#held);
     this.#forget();
-    this.leg = Leg.secure(wrap(this.leg.surrender(early)), this, buffers);
+    this.leg = secure(this.leg, early).hand(this);
   }
 
   send(bytes: Buffer): void {
-    this.leg.socket.write(bytes);
+    this.leg.write(bytes);
   }
 
   /** Whether bytes have come that nobody asked for yet. */
@@ -109,11 +107,11 @@ export class Wire implements Reader {
     clearTimeout(this.#timer);
     this.#discarding = true;
     this.#forget();
-    const { socket } = this.leg;
-    if (answer === undefined || this.answered) socket.end();
-    else socket.end(answer);
-    this.leg.resume();
-    this.#timer = setTimeout(() => socket.destroy(), LINGER_MS);
+    const { leg } = this;
+    if (answer !== undefined && !this.answered) leg.write(answer);
+    leg.end();
+    leg.resume();
+    this.#timer = setTimeout(() => leg.destroy(), LINGER_MS);
   }
 
   #forget(): void {
@@ -127,7 +125,7 @@ export class Wire implements Reader {
 
   /** The process is closing: tell the client if it can still be told, and do not wait for it. */
   cut(): void {
-    if (this.#discarding) this.leg.socket.destroy();
+    if (this.#discarding) this.leg.destroy();
     else this.break(new ProxyError('SHUTTING_DOWN'));
   }
 

@@ -7,7 +7,7 @@
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { ProxyError } from '../errors.ts';
-import type { Leg } from '../leg.ts';
+import type { Leg } from '../leg/leg.ts';
 import { ChunkedEnd } from '../protocol/chunked.ts';
 import type { Body } from '../protocol/http-request.ts';
 import { MAX_HEAD_BYTES, parseHead, type Head } from '../protocol/http.ts';

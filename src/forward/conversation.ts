@@ -7,7 +7,7 @@
 import { METHODS, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { Connection } from '../connection.ts';
 import { ProxyError, type FailureCode } from '../errors.ts';
-import type { Leg } from '../leg.ts';
+import type { Leg } from '../leg/leg.ts';
 import { expectsWhatIsKnown, readRequest, type Body, type ForwardRequest } from '../protocol/http-request.ts';
 import { refused, type Head } from '../protocol/http.ts';
 import { ClientStream, type Listener } from './client-stream.ts';

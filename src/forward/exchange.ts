@@ -7,7 +7,7 @@
  * before: who asks, what for and from which address are never carried over from one to the next.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Socket } from 'node:net';
+import type { Leg } from '../leg/leg.ts';
 import { account } from '../account.ts';
 import type { Connection, Observer, Stay } from '../connection.ts';
 import type { Interrupt } from '../egress/dial/dial.ts';
@@ -126,11 +126,11 @@ export class Exchange implements Interrupt {
 
   async #pass({ remote }: Route): Promise<Outcome> {
     const { connection, client } = this.#asking;
-    const { socket } = remote.leg;
+    const { leg } = remote;
     const stream = new RemoteStream(remote.leg);
     client.leg.shaper = connection.stay?.up;
     remote.leg.shaper = connection.stay?.down;
-    const meter = setInterval(() => this.#spend(socket), METER_MS);
+    const meter = setInterval(() => this.#spend(leg), METER_MS);
     let tunnelled = false;
     try {
       if ((await this.#ask(stream, proxyStatus(remote.bound, remote.moved))) === 'switched') {
@@ -149,16 +149,16 @@ export class Exchange implements Interrupt {
     } finally {
       clearInterval(meter);
       client.leg.shaper = undefined;
-      if (!tunnelled) this.#spend(socket);
+      if (!tunnelled) this.#spend(leg);
     }
   }
 
-  #spend({ bytesWritten, bytesRead }: Socket): void {
+  #spend({ traffic }: Leg): void {
     const { connection } = this.#asking;
     const before = connection.sent + connection.received;
     // A socket that is destroyed forgets what it had not written yet; sums over all connections must never fall.
-    connection.sent = Math.max(connection.sent, bytesWritten);
-    connection.received = Math.max(connection.received, bytesRead);
+    connection.sent = Math.max(connection.sent, traffic.written);
+    connection.received = Math.max(connection.received, traffic.read);
     const more = connection.sent + connection.received - before;
     this.#context.observer.moved(connection);
     if (connection.stay?.spend(more) === false) this.break(new ProxyError('QUOTA_EXCEEDED'));

@@ -5,7 +5,7 @@
  * writing is Node's HTTP; `client-stream.ts` decides what its parser gets to see, and `leg-stream.ts` joins it to legs.
  */
 import type { Connection } from '../connection.ts';
-import type { Leg } from '../leg.ts';
+import type { Leg } from '../leg/leg.ts';
 import { Conversation, type ConversationContext } from './conversation.ts';
 
 export type { Forward } from './conversation.ts';

@@ -6,7 +6,7 @@
  * stops. So there is one listener, and nobody calls `read()`.
  */
 import { Duplex } from 'node:stream';
-import type { Leg, Reader } from '../leg.ts';
+import type { Leg, Reader } from '../leg/leg.ts';
 import { Inbox } from './inbox.ts';
 
 /** What of a body may wait here, decoded, before the leg stops; bytes. Node's messages take it from their stream. */
@@ -133,31 +133,30 @@ export class LegStream extends Duplex {
   override _read(): void {}
 
   override _write(chunk: Buffer | string, encoding: BufferEncoding, written: Written): void {
-    if (this.leg.socket.write(chunk, encoding)) written();
+    if (this.leg.write(bytesOf(chunk, encoding))) written();
     else this.#written = written;
   }
 
   override _writev(chunks: { chunk: Buffer | string; encoding: BufferEncoding }[], written: Written): void {
-    const { socket } = this.leg;
-    socket.cork();
-    for (const { chunk, encoding } of chunks) socket.write(chunk, encoding);
-    socket.uncork();
-    if (socket.writableNeedDrain) this.#written = written;
-    else written();
+    if (this.leg.writeAll(chunks.map(({ chunk, encoding }) => bytesOf(chunk, encoding)))) written();
+    else this.#written = written;
   }
 
   override _final(written: Written): void {
-    this.leg.socket.end(written);
+    this.leg.end(written);
   }
 
   override _destroy(error: Error | null, closed: Written): void {
     if (!this.#released) {
       this.inbox.take();
-      this.leg.socket.destroy();
+      this.leg.destroy();
     }
     closed(error);
   }
 }
+
+const bytesOf = (chunk: Buffer | string, encoding: BufferEncoding): Buffer =>
+  typeof chunk === 'string' ? Buffer.from(chunk, encoding) : chunk;
 
 function pump(stream: LegStream): void {
   stream.pump();

@@ -118,8 +118,8 @@ export class Passage {
   }
 
   readonly #progress = (): number => {
-    const { socket } = this.#ends.remote.leg;
-    return socket.bytesRead + socket.bytesWritten;
+    const { read, written } = this.#ends.remote.leg.traffic;
+    return read + written;
   };
 
   readonly #stalled = (): void => {

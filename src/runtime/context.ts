@@ -9,7 +9,7 @@ import type { StrategyName } from '../egress/rotation/strategies.ts';
 import type { SeenSessions } from '../egress/sessions/seen.ts';
 import { Sessions } from '../egress/sessions/sessions.ts';
 import type { EgressTable } from '../egress/pool/table.ts';
-import { ReadBuffers } from '../leg.ts';
+import { Legs } from '../leg/legs.ts';
 import type { LineBatch } from '../ops/batch.ts';
 import { Counters } from '../ops/counters.ts';
 import { countLogins } from '../ops/logins.ts';
@@ -101,10 +101,9 @@ export class LaneContext {
       tunnels: new Tunnels(config.timeouts, (connection) => observer.moved(connection)),
       wires: new Set(),
       forwards: new Set(),
-      buffers: new ReadBuffers(),
+      legs: new Legs(adoptHandles),
       observer,
       timeouts: config.timeouts,
-      adoptHandles,
       nextId: () => `${index}-${(++count).toString(36)}`,
     };
   }

@@ -80,7 +80,7 @@ export type GatewayState = 'starting' | 'ready' | 'draining';
 
 /** What a gateway is beside its configuration. */
 export interface GatewayOptions {
-  /** False forces the slower reads of `leg.ts`, which are there for Node versions without the fast ones. */
+  /** False has legs make do with documented API, as on Node versions where there is nothing else. */
   readonly adoptHandles?: boolean | undefined;
   /** Loads the configuration again, from the places it came from. May throw a ConfigError. */
   readonly reloadFrom?: (() => LoadedConfig) | undefined;

@@ -3,8 +3,9 @@
  * connection before everything else is in place; what is the same is never touched.
  */
 import { chmodSync } from 'node:fs';
-import type { Socket } from 'node:net';
 import type { Endpoint } from '../connection.ts';
+import type { Leg } from '../leg/leg.ts';
+import type { Legs } from '../leg/legs.ts';
 import { listen, StartError, type Listener } from '../listener.ts';
 import { buildClientFilter } from '../policy/clients.ts';
 import type { Entry } from '../proxy.ts';
@@ -24,7 +25,8 @@ export interface LaneListenersOptions {
   readonly reusePort: boolean;
   /** By key: see `listener.ts`. Each is used once. */
   readonly inherited: ReadonlyMap<string, readonly number[]>;
-  readonly onAccept: (socket: Socket, entry: Entry) => void;
+  readonly legs: Legs;
+  readonly onAccept: (leg: Leg, entry: Entry) => void;
   readonly onError: (error: Error) => void;
 }
 
@@ -33,7 +35,7 @@ class Door {
   placed: PlacedListener;
   listener!: Listener;
   #entry: Entry | undefined = undefined;
-  #held: Socket[] = [];
+  #held: Leg[] = [];
   #closed = false;
   readonly #onAccept: LaneListenersOptions['onAccept'];
 
@@ -42,18 +44,17 @@ class Door {
     this.#onAccept = onAccept;
   }
 
-  accept(socket: Socket): void {
-    if (this.#entry !== undefined) return this.#onAccept(socket, this.#entry);
-    socket.on('error', () => {});
-    if (this.#held.length < MOST_HELD && !this.#closed) this.#held.push(socket);
-    else socket.destroy();
+  accept(leg: Leg): void {
+    if (this.#entry !== undefined) return this.#onAccept(leg, this.#entry);
+    if (this.#held.length < MOST_HELD && !this.#closed) this.#held.push(leg);
+    else leg.destroy();
   }
 
   /** Serves by that from now on, those who wait first. */
   use(placed: PlacedListener, pems: CertificatePems | undefined): void {
     this.#entry = this.#entryOf(placed, pems);
     this.placed = placed;
-    for (const socket of this.#held.splice(0)) this.#onAccept(socket, this.#entry);
+    for (const leg of this.#held.splice(0)) this.#onAccept(leg, this.#entry);
   }
 
   renew(pems: CertificatePems | undefined): void {
@@ -63,7 +64,7 @@ class Door {
   /** See {@link Listener.close}. */
   close(handedOver = false): Promise<void> {
     this.#closed = true;
-    for (const socket of this.#held.splice(0)) socket.destroy();
+    for (const leg of this.#held.splice(0)) leg.destroy();
     return this.listener.close(handedOver);
   }
 
@@ -175,14 +176,15 @@ export class LaneListeners {
   }
 
   async #open(placed: PlacedListener): Promise<Door> {
-    const { reusePort, onAccept, onError } = this.#options;
+    const { reusePort, legs, onAccept, onError } = this.#options;
     const inherited = this.#inherited.get(placed.key);
     this.#inherited.delete(placed.key);
     const door = new Door(placed, onAccept);
     door.listener = await listen(placed.at, {
       reusePort,
       inherited,
-      onAccept: (socket) => door.accept(socket),
+      legs,
+      onAccept: (leg) => door.accept(leg),
       onError,
     });
     return door;

@@ -4,20 +4,18 @@
  * With workers there is a lane a worker thread, all on the same ports; without, the one lane runs on the caller's
  * thread. A lane shares nothing with the others but counters in shared memory.
  */
-import type { Socket } from 'node:net';
 import type { Endpoint } from '../connection.ts';
 import type { FailureCode } from '../errors.ts';
 import type { PortRange } from '../egress/dial/ports.ts';
 import type { RotatorMemory, Snapshot } from '../egress/rotation/rotator.ts';
 import type { SessionMemory } from '../egress/sessions/sessions.ts';
 import { EgressTable, type TableMemory } from '../egress/pool/table.ts';
-import { canAdopt } from '../leg.ts';
 import { LineBatch } from '../ops/batch.ts';
 import type { LineFormat } from '../ops/text.ts';
 import type { LimitMemory } from '../policy/limits/memory.ts';
 import { OwnAddresses } from '../policy/own-addresses.ts';
 import type { Account } from '../policy/users/account.ts';
-import { proxy, type Entry, type ProxyContext } from '../proxy.ts';
+import { proxy, type ProxyContext } from '../proxy.ts';
 import { Beat } from './beat.ts';
 import type { Config } from './config.ts';
 import { inWords, LaneContext } from './context.ts';
@@ -75,7 +73,7 @@ export interface LaneOptions {
   /** Source ports, for where their choice is ours. */
   readonly ports: PortRange;
   readonly counters: SharedArrayBuffer;
-  /** False forces the fallback of `leg.ts`. */
+  /** False has legs make do with documented API. */
   readonly adoptHandles: boolean;
 }
 
@@ -130,7 +128,8 @@ export async function openLane(options: LaneOptions, output: LaneOutput): Promis
     first: options.index === 0,
     reusePort: options.reusePort,
     inherited: options.inherited,
-    onAccept: (socket, entry) => accept(socket, entry, context.proxy),
+    legs: context.proxy.legs,
+    onAccept: (leg, entry) => void proxy(leg, entry, context.proxy),
     onError: (error) => output.warn('accepting a connection failed', { error: inWords(error) }),
   });
   const endpoints = await listeners.prepare(options.state.listen);
@@ -167,12 +166,6 @@ export async function openLane(options: LaneOptions, output: LaneOutput): Promis
       lines.flush();
     },
   };
-}
-
-/** Whether this Node lets sockets be adopted shows with the first one; if not, the lane goes on without. */
-function accept(socket: Socket, entry: Entry, context: ProxyContext): void {
-  context.adoptHandles &&= canAdopt(socket);
-  void proxy(socket, entry, context);
 }
 
 async function closeLane(

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { Leg } from '../../src/leg.ts';
+import { Legs } from '../../src/leg/legs.ts';
 import { eventually, gateway } from '../support/gateway.ts';
 import { answer, ask, clientOf, readHead, readMessage, type Message } from '../support/http-bytes.ts';
 import { Target, type Peer } from '../support/peer.ts';
@@ -317,13 +317,17 @@ test('F32: a target that speaks before it is asked is not listened to', async (t
   await using target = await Target.listen();
   await using proxy = await gateway();
   using client = await clientOf(proxy);
-  const connect = Leg.connect.bind(Leg);
   // What such a target says usually comes too late to be told from an answer; here it comes with the connection.
-  const early = t.mock.method(Leg, 'connect', (...args: Parameters<typeof connect>) => {
-    const leg = connect(...args);
-    leg.held = Buffer.from(answer('poison'));
-    return leg;
-  });
+  const connect = Reflect.get(Legs.prototype, 'connect') as Legs['connect'];
+  const early = t.mock.method(
+    Legs.prototype,
+    'connect',
+    function (this: Legs, ...args: Parameters<typeof connect>) {
+      const leg = connect.apply(this, args);
+      leg.held = Buffer.from(answer('poison'));
+      return leg;
+    },
+  );
   client.text(ask('GET', `http://127.0.0.1:${target.port}/`));
   assert.equal((await readMessage(client)).status, 502);
   const dropped = await target.accept();

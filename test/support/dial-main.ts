@@ -5,7 +5,7 @@ import { dial } from '../../src/egress/dial/dial.ts';
 import { Ports, readPortRange } from '../../src/egress/dial/ports.ts';
 import { EgressTable, tableMemory } from '../../src/egress/pool/table.ts';
 import { ProxyError } from '../../src/errors.ts';
-import { ReadBuffers } from '../../src/leg.ts';
+import { Legs } from '../../src/leg/legs.ts';
 
 export interface Job {
   /** Tried in this order. */
@@ -30,7 +30,7 @@ export interface Outcome {
 const familyOf = (address: string): Family => (address.includes(':') ? 6 : 4);
 const slots = new Map<string, number>();
 const ports = new Ports(readPortRange(), new EgressTable(tableMemory(64)));
-const buffers = new ReadBuffers();
+const legs = new Legs(true);
 
 const egress = (address: string): Egress => {
   const slot = slots.get(address) ?? slots.size;
@@ -60,7 +60,7 @@ async function run(job: Job): Promise<Outcome> {
         report: ({ address }, error) => void reports.push(`${error?.code ?? 'fine'} ${address}`),
         release: () => {},
       },
-      buffers,
+      legs,
       { broken: undefined, onBroken: undefined },
     );
     const { address, port } = remote.bound;

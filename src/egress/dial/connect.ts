@@ -1,7 +1,8 @@
 /** One connect from one egress: a port that is free for this destination, and patience that knows its limits. */
 import type { Egress, Endpoint } from '../../connection.ts';
 import { fromDialError, ProxyError } from '../../errors.ts';
-import { Leg, type ReadBuffers, type Reader } from '../../leg.ts';
+import type { Leg, Reader } from '../../leg/leg.ts';
+import type { Legs } from '../../leg/legs.ts';
 import type { Ports } from './ports.ts';
 import type { Interrupt } from './race.ts';
 
@@ -15,7 +16,7 @@ export interface Connected {
 export interface ConnectOptions {
   /** Undefined leaves the port to the kernel. */
   readonly ports: Ports | undefined;
-  readonly buffers: ReadBuffers;
+  readonly legs: Legs;
   readonly interrupt: Interrupt;
   /** Milliseconds to wait on, asked when those it said before are over; 0 or less gives the attempt up. */
   readonly patience: () => number;
@@ -49,7 +50,7 @@ function attempt(
   { address, port }: Endpoint,
   egress: Egress,
   localPort: number,
-  { buffers, interrupt, patience }: ConnectOptions,
+  { legs, interrupt, patience }: ConnectOptions,
 ): Promise<Connected> {
   return new Promise((resolve, reject) => {
     if (interrupt.broken !== undefined) throw interrupt.broken;
@@ -58,7 +59,7 @@ function attempt(
     const attempt = new Attempt((error) => {
       clearTimeout(timer);
       interrupt.onBroken = undefined;
-      leg.socket.destroy();
+      leg.destroy();
       reject(error);
     });
     const expire = (): void => {
@@ -68,23 +69,15 @@ function attempt(
     };
     let timer = setTimeout(expire, Math.max(0, Math.ceil(patience())));
     interrupt.onBroken = (error) => attempt.fail(error);
-    const options = {
-      host: address,
-      port,
-      localAddress: egress.address,
-      localPort,
-      family: egress.family,
-      noDelay: true,
-    };
-    const leg = Leg.connect(options, attempt, buffers);
-    attempt.leg = leg;
-    leg.socket.once('connect', () => {
+    const to = { host: address, port, localAddress: egress.address, localPort, family: egress.family };
+    const leg = legs.connect(to, attempt, () => {
       clearTimeout(timer);
       interrupt.onBroken = undefined;
       // What was bound is what it leaves from: only a port of the kernel's choice is worth a system call.
-      const boundPort = localPort === 0 ? (leg.socket.localPort ?? 0) : localPort;
+      const boundPort = localPort === 0 ? (leg.local?.port ?? 0) : localPort;
       resolve({ leg, egress, bound: { address: egress.address, port: boundPort } });
     });
+    attempt.leg = leg;
   });
 }
 

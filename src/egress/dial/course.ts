@@ -1,7 +1,7 @@
 /** The attempts of one connection in one family, one after the other. */
 import type { Connection, Egress, Family } from '../../connection.ts';
 import { ProxyError } from '../../errors.ts';
-import type { ReadBuffers } from '../../leg.ts';
+import type { Legs } from '../../leg/legs.ts';
 import { connect, type Connected } from './connect.ts';
 import type { Ports } from './ports.ts';
 import type { Interrupt, Runner } from './race.ts';
@@ -29,7 +29,7 @@ export interface Shared {
   readonly connection: Connection;
   readonly picksFor: (family: Family) => Picks;
   readonly options: CourseOptions;
-  readonly buffers: ReadBuffers;
+  readonly legs: Legs;
   /** Counted down by both. */
   egressesLeft: number;
 }
@@ -82,7 +82,7 @@ export class Course implements Runner<Arrival> {
   }
 
   async #attempt({ address }: TargetAddress, egress: Egress, interrupt: Interrupt): Promise<Arrival> {
-    const { connection, options, buffers } = this.#shared;
+    const { connection, options, legs } = this.#shared;
     connection.phase = 'dial';
     connection.resolved = address;
     connection.egress = egress;
@@ -90,7 +90,7 @@ export class Course implements Runner<Arrival> {
     const target = { address, port: connection.target!.port };
     const { ports } = options;
     try {
-      const remote = await connect(target, egress, { ports, buffers, interrupt, patience: this.#patience() });
+      const remote = await connect(target, egress, { ports, legs, interrupt, patience: this.#patience() });
       options.report(egress, undefined);
       this.#egress = undefined;
       return { remote, target: address, picks: this.#picks! };

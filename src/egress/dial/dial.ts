@@ -7,7 +7,7 @@
  */
 import type { Connection, Family } from '../../connection.ts';
 import { ProxyError } from '../../errors.ts';
-import type { ReadBuffers } from '../../leg.ts';
+import type { Legs } from '../../leg/legs.ts';
 import type { Connected } from './connect.ts';
 import { Course, type CourseOptions } from './course.ts';
 import { race, type Interrupt } from './race.ts';
@@ -53,14 +53,14 @@ export async function dial(
   addresses: readonly TargetAddress[],
   picksFor: (family: Family) => Picks,
   options: DialOptions,
-  buffers: ReadBuffers,
+  legs: Legs,
   interrupt: Interrupt,
 ): Promise<Remote> {
   connection.phase = 'pick';
-  const shared = { connection, picksFor, options, buffers, egressesLeft: MAX_EGRESSES };
+  const shared = { connection, picksFor, options, legs, egressesLeft: MAX_EGRESSES };
   const courses = plan(addresses, options).map((queue) => new Course(queue, shared));
   const { remote, target, picks } = await race(courses, options.family.stagger, interrupt, ({ remote }) => {
-    remote.leg.socket.destroy();
+    remote.leg.destroy();
     options.release(remote.egress);
   });
   connection.egress = remote.egress;

@@ -7,7 +7,7 @@ import { dial, leavesBy, type DialOptions, type Remote } from '../../../../src/e
 import { portRange, Ports } from '../../../../src/egress/dial/ports.ts';
 import { EgressTable, tableMemory } from '../../../../src/egress/pool/table.ts';
 import { ProxyError, type FailureCode } from '../../../../src/errors.ts';
-import { ReadBuffers } from '../../../../src/leg.ts';
+import { Legs } from '../../../../src/leg/legs.ts';
 import { closedPort, Target } from '../../../support/peer.ts';
 import { stalledTarget } from '../../../support/stalled-target.ts';
 
@@ -78,14 +78,14 @@ function fixture(
           },
           ...options,
         },
-        new ReadBuffers(),
+        new Legs(true),
         interrupt,
       );
       remotes.push(remote);
       open.delete(remote.egress);
       return remote;
     },
-    [Symbol.dispose]: () => remotes.forEach(({ leg }) => leg.socket.destroy()),
+    [Symbol.dispose]: () => remotes.forEach(({ leg }) => leg.destroy()),
   };
 }
 
@@ -117,7 +117,7 @@ test('the remote leaves from the egress, which is settled and stays picked', asy
   const { egress, bound, leg } = await way.dial(target.port, '127.0.0.1');
   assert.deepEqual(way.log, ['turn 4', 'fine 127.0.0.2', 'settle 127.0.0.2']);
   assert.equal(egress.address, '127.0.0.2');
-  assert.deepEqual([bound.address, bound.port], ['127.0.0.2', leg.socket.localPort]);
+  assert.deepEqual([bound.address, bound.port], ['127.0.0.2', leg.local?.port]);
   assert.equal((await target.accept()).socket.remoteAddress, '127.0.0.2');
   assert.deepEqual([way.connection.egress, way.connection.resolved], [egress, '127.0.0.1']);
 });
@@ -159,7 +159,7 @@ test('silence leaves time for another egress, which goes to another address', as
   using way = fixture(['127.0.0.2', '127.0.0.3'], { ms: 1000 });
   const remote = await way.dial(silent.port, '127.0.0.1', '127.0.3.1');
   assert.deepEqual(way.log, ['turn 4', 'release 127.0.0.2', 'fine 127.0.0.3', 'settle 127.0.0.3']);
-  assert.equal(remote.leg.socket.remoteAddress, '127.0.3.1');
+  assert.equal(remote.leg.peer?.address, '127.0.3.1');
   server.close();
 });
 
@@ -183,7 +183,7 @@ test('the last egress tries the addresses that are left', async () => {
   await once(server, 'listening');
   using way = fixture(['127.0.0.2'], { ms: 1000 });
   const remote = await way.dial(silent.port, '127.0.0.1', '127.0.3.1');
-  assert.equal(remote.leg.socket.remoteAddress, '127.0.3.1');
+  assert.equal(remote.leg.peer?.address, '127.0.3.1');
   server.close();
 });
 
