@@ -78,28 +78,15 @@ export interface Entry {
 /** Takes what was accepted from its first byte to its end. Never rejects. */
 export async function proxy(accepted: Leg, entry: Entry, context: ProxyContext): Promise<void> {
   const connection = accept(accepted, entry, context);
-  if (context.overload.came()) await attend(accepted, connection, entry, context);
-  else shed(accepted, connection, context);
+  if (context.overload.came()) {
+    let leg = await serve(connection, openWire(accepted, entry, context), entry, context);
+    // A client whose requests were forwarded may want a tunnel in the end: for that it is a client like any other.
+    while (leg !== undefined) {
+      const wire = new Wire(leg, context.timeouts.handshake, context.wires);
+      leg = await serve(reopen(connection, context), wire, undefined, context);
+    }
+  } else shed(accepted, connection, context);
   context.overload.left();
-}
-
-async function attend(
-  accepted: Leg,
-  connection: Connection,
-  entry: Entry,
-  context: ProxyContext,
-): Promise<void> {
-  const wire = openWire(accepted, entry, context);
-  let leg = await serve(connection, wire, entry, context);
-  // A client whose requests were forwarded may want a tunnel in the end: for that it is a client like any other.
-  while (leg !== undefined) {
-    const next = new Connection(context.nextId(), connection.client, Date.now());
-    next.listener = connection.listener;
-    next.listenerIndex = connection.listenerIndex;
-    next.serverSession = connection.serverSession;
-    context.observer.opened(next);
-    leg = await serve(next, new Wire(leg, context.timeouts.handshake, context.wires), undefined, context);
-  }
 }
 
 /**
@@ -143,6 +130,19 @@ function accept(accepted: Leg, { index }: Entry, { nextId, observer, sessions }:
   if (sessions.by === 'port' || sessions.by === 'listen') {
     connection.listener = accepted.local ?? { address: '', port: 0 };
   }
+  observer.opened(connection);
+  return connection;
+}
+
+/** The same client, with something else in mind. */
+function reopen(
+  { client, listener, listenerIndex, serverSession }: Connection,
+  { nextId, observer }: ProxyContext,
+): Connection {
+  const connection = new Connection(nextId(), client, Date.now());
+  connection.listener = listener;
+  connection.listenerIndex = listenerIndex;
+  connection.serverSession = serverSession;
   observer.opened(connection);
   return connection;
 }

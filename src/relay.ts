@@ -7,7 +7,7 @@
  */
 import type { Connection } from './connection.ts';
 import { ProxyError, type FailureCode } from './errors.ts';
-import type { Leg, Reader } from './leg/leg.ts';
+import { DEAF, type Leg, type Reader } from './leg/leg.ts';
 
 /** Times after which a silent tunnel is cut; milliseconds. */
 export interface TunnelTimeouts {
@@ -287,6 +287,7 @@ export class Tunnel {
     this.#spend(this.#up.bytesPassed + this.#down.bytesPassed);
     for (const { from, to } of [this.#up, this.#down]) {
       if (!to.pending) from.settle();
+      from.reader = DEAF;
       if (reset) from.reset();
       else from.destroy();
     }

@@ -152,7 +152,9 @@ export class HandleLeg extends Leg {
   #leave(): void {
     this.#traffic = this.traffic;
     this.#destroyed = true;
-    process.nextTick(gone, this);
+    // Most tunnels end like that: their relay is over, and wants to hear nothing.
+    if (this.reader === DEAF) this.close();
+    else process.nextTick(gone, this);
   }
 
   #fail(status: number, syscall: string, where?: string): void {

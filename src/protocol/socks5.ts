@@ -116,11 +116,18 @@ function readHost(bytes: Buffer, end: number): Host {
   return parseHost(bytes.toString('latin1', 5, end));
 }
 
-/** The answer to a greeting. */
-export const methodReply = (method: number): Buffer => Buffer.of(VERSION, method);
+/** The answer to a greeting. Made once: a buffer of two bytes costs as much to make as a big one. */
+export const methodReply = (method: number): Buffer => METHOD_REPLIES[method]!;
+
+const METHOD_REPLIES: Readonly<Record<number, Buffer>> = Object.fromEntries(
+  Object.values(METHOD).map((method) => [method, Buffer.of(VERSION, method)]),
+);
 
 /** The answer to credentials (RFC 1929 §2: its own version byte, zero is success). */
-export const authReply = (accepted: boolean): Buffer => Buffer.of(AUTH_VERSION, accepted ? 0x00 : 0x01);
+export const authReply = (accepted: boolean): Buffer => (accepted ? WELCOME : UNWELCOME);
+
+const WELCOME = Buffer.of(AUTH_VERSION, 0x00);
+const UNWELCOME = Buffer.of(AUTH_VERSION, 0x01);
 
 const ANY: Endpoint = { address: '0.0.0.0', port: 0 };
 
@@ -131,9 +138,10 @@ const ANY: Endpoint = { address: '0.0.0.0', port: 0 };
  */
 export function reply(rep: number, bound: Endpoint = ANY): Buffer {
   const address = ipBytes(bound.address) ?? new Uint8Array(4);
-  const bytes = Buffer.alloc(6 + address.length);
+  const bytes = Buffer.allocUnsafe(6 + address.length);
   bytes[0] = VERSION;
   bytes[1] = rep;
+  bytes[2] = 0;
   bytes[3] = address.length === 4 ? IPV4 : IPV6;
   bytes.set(address, 4);
   bytes.writeUInt16BE(bound.port, 4 + address.length);
