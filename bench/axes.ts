@@ -34,7 +34,8 @@ export interface Sizes {
   readonly rate: number;
 }
 
-const AT_ONCE = 32;
+/** Tunnels or requests. */
+export const AT_ONCE = 32;
 const FEW_STREAMS = 4;
 const MANY_STREAMS = 64;
 const OPEN_TUNNELS = 32;
@@ -89,7 +90,8 @@ function part(work: Work, share: number): Work {
 export function warmUpOf(axis: AxisName, sizes: Sizes, compiles: boolean): Work {
   const work = workOf(axis, sizes);
   if (work.kind === 'idle') return { kind: 'tunnels', count: AT_ONCE, atOnce: AT_ONCE };
-  if (work.kind === 'paced') return { kind: 'tunnels', count: sizes.tunnels, atOnce: AT_ONCE };
+  if (work.kind === 'paced')
+    return { kind: 'tunnels', count: sizes.tunnels * (compiles ? 2 : 1), atOnce: AT_ONCE };
   if (work.kind === 'bytes' && work.streams === MANY_STREAMS) return part(work, 1 / 8);
   return compiles ? work : part(work, 1 / 4);
 }

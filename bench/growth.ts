@@ -119,7 +119,7 @@ export function pointsOf(growth: Growth, only: readonly string[], endsOnly: bool
 /** A point does less than a round of an axis does: there are many of them. */
 export const growthSizes = (sizes: Sizes): Sizes => ({
   ...sizes,
-  tunnels: Math.ceil(sizes.tunnels * 0.6),
+  tunnels: Math.ceil(sizes.tunnels * 0.5),
   roundTrips: Math.ceil(sizes.roundTrips * 0.3),
 });
 

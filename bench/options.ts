@@ -27,7 +27,7 @@ const FULL: Sizes = {
   requests: 4000,
   idle: 1000,
   crowd: 9000,
-  seconds: 8,
+  seconds: 5,
   rate: 500,
 };
 const QUICK: Sizes = {

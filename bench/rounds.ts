@@ -5,7 +5,7 @@ import { METRICS } from './metrics.ts';
 import type { Opponent } from './opponents/opponent.ts';
 import { folder } from './processes.ts';
 import type { Results } from './results.ts';
-import { type Entrant, type Outcome, runSession } from './session.ts';
+import { type Entrant, type Outcome, runSession, type Task } from './session.ts';
 import { DIRECT, type Sink } from './start.ts';
 
 export const say = (line: string): void => void process.stderr.write(`${line}\n`);
@@ -68,6 +68,9 @@ function withAdded(outcome: Outcome, base: Outcome | undefined): Outcome {
   return { figures: { ...figures, addedP50: added('p50'), addedP99: added('p99') }, seconds };
 }
 
+/** Whether a proxy has the handshake that the latency is about. */
+const shakesHands = ({ opponent: { protocols } }: Entrant): boolean => protocols[0] !== 'fixed';
+
 /** Every proxy once at a fixed rate, and before them nobody: what they add counts from there. */
 export async function latencyRound(
   round: Round,
@@ -77,7 +80,7 @@ export async function latencyRound(
   results: Results,
 ): Promise<void> {
   let base: Outcome | undefined;
-  for (const entrant of [direct, ...turned(entrants, round.index)]) {
+  for (const entrant of [direct, ...turned(entrants.filter(shakesHands), round.index)]) {
     const { name } = entrant.opponent;
     const outcomes = await runSession(entrant, sink, { axes: ['latency'], sizes });
     for (const [axis, outcome] of outcomes) {
@@ -95,7 +98,7 @@ export function halfOfTheSlowest(
   sizes: Sizes,
   results: Results,
 ): number | undefined {
-  const tunnels: readonly AxisName[] = ['socks5', 'connect', 'fixed'];
+  const tunnels: readonly AxisName[] = ['socks5', 'connect'];
   const rates = entrants.flatMap(({ opponent: { name } }) =>
     tunnels.flatMap((axis) => {
       const seconds = results.cell(name, axis)?.seconds ?? [];
@@ -110,6 +113,10 @@ const installed = (opponent: Opponent): Entrant | undefined => {
   return 'missing' in found ? undefined : { opponent, ...found };
 };
 
+/** With the most tunnels held, a proxy has seen as many before the first one is measured. */
+const pastOf = (held: number | undefined, { crowd, tunnels }: Sizes): number =>
+  held === undefined ? tunnels : Math.max(0, crowd - held);
+
 /** Every amount of everything that grows, once. */
 export async function growthRound(
   round: Round,
@@ -121,7 +128,8 @@ export async function growthRound(
   for (const { opponent, key, axes, held } of turned(points, round.index)) {
     const entrant = installed(opponent);
     if (entrant === undefined) continue;
-    const task = { axes, sizes: growthSizes(sizes), ...(held !== undefined && { held }) };
+    const past = opponent.compiles ? pastOf(held, sizes) : 0;
+    const task: Task = { axes, sizes: growthSizes(sizes), past, held: held ?? 0 };
     for (const [axis, outcome] of await runSession(entrant, sink, task)) {
       results.add(key, axis, outcome);
       tell(round, key, axis, outcome);

@@ -1,5 +1,5 @@
 /** One session of one proxy: start it afresh, warm it up, measure it axis by axis, end it. */
-import { type AxisName, protocolOf, type Sizes, warmUpOf, workOf } from './axes.ts';
+import { AT_ONCE, type AxisName, protocolOf, type Sizes, warmUpOf, workOf } from './axes.ts';
 import type { Job, Protocol, Route, Work } from './job.ts';
 import { LoadGenerator } from './load-generator.ts';
 import { measure, warmUp } from './measure.ts';
@@ -21,6 +21,8 @@ export interface Task {
   readonly sizes: Sizes;
   /** Tunnels that are open, and idle, all the time. */
   readonly held?: number;
+  /** Tunnels that have come and gone before, so that a runtime is as warm with few that are held as with many. */
+  readonly past?: number;
 }
 
 interface Step {
@@ -68,9 +70,12 @@ class Session {
   }
 
   async #hold(): Promise<void> {
-    const { held } = this.#task;
-    if (held === undefined) return;
-    await this.#holder.prepare(this.#job(this.#plan[0]!.protocol, { kind: 'idle', count: held }));
+    const { held = 0, past = 0 } = this.#task;
+    const { protocol } = this.#plan[0]!;
+    if (past > 0)
+      await warmUp(this.#holder, this.#job(protocol, { kind: 'tunnels', count: past, atOnce: AT_ONCE }));
+    if (held === 0) return;
+    await this.#holder.prepare(this.#job(protocol, { kind: 'idle', count: held }));
     await this.#holder.go();
   }
 

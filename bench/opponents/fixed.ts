@@ -7,7 +7,7 @@ import { configFile, type Opponent, program, type Site } from './opponent.ts';
 const haproxyConfig = ({ port, sinkPort, tunnels }: Site, splice: boolean): string => `global
   nbthread 1
   maxconn ${tunnels + 100}
-defaults
+${splice ? '  maxpipes 256\n' : ''}defaults
   mode tcp
 ${splice ? '  option splice-auto\n' : ''}  timeout connect 5s
   timeout client 1h
@@ -38,7 +38,7 @@ export const haproxy: Opponent = haproxyLike(
 
 export const haproxySplice: Opponent = haproxyLike(
   'haproxy-splice',
-  'the same with `option splice-auto`',
+  'the same with `option splice-auto`; as many pipes as 64 streams need',
   true,
 );
 
