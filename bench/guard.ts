@@ -3,6 +3,8 @@
  * their reasons. Never a time: a slow machine is slow for both.
  */
 import { readFileSync } from 'node:fs';
+import type { AxisName } from './axes.ts';
+import { METRICS } from './metrics.ts';
 import type { Results } from './results.ts';
 import { table } from './report/table.ts';
 
@@ -20,6 +22,14 @@ const LIMITS = (
     readonly limits: readonly Limit[];
   }
 ).limits;
+
+/** Whether a limit needs this figure of this proxy. */
+export const isGuarded = (name: string, axis: AxisName): boolean =>
+  LIMITS.some(
+    ({ proxy, against, metric }) =>
+      (proxy === name || against === name) &&
+      METRICS.some(({ id, axis: of }) => id === metric && of === axis),
+  );
 
 const valueOf = (results: Results, { proxy, metric, against }: Limit): number | undefined =>
   against === undefined

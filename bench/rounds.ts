@@ -31,21 +31,25 @@ function turned<T>(list: readonly T[], round: number): T[] {
 /** Memory is read on a fresh process: one that has carried load has room left for idle tunnels. */
 const ALONE: readonly AxisName[] = ['idle', 'crowd'];
 
+const sessionsOf = (axes: readonly AxisName[]): (readonly AxisName[])[] => [
+  axes.filter((axis) => axis !== 'latency' && !ALONE.includes(axis)),
+  ...ALONE.filter((axis) => axes.includes(axis)).map((axis) => [axis]),
+];
+
+/** Which axes a proxy is measured on, by its name. */
+export type AxesOf = (name: string) => readonly AxisName[];
+
 /** Every proxy once. The axis `latency` needs figures of others first: {@link latencyRound}. */
 export async function axesRound(
   round: Round,
   entrants: readonly Entrant[],
-  axes: readonly AxisName[],
+  axesOf: AxesOf,
   sizes: Sizes,
   sink: Sink,
   results: Results,
 ): Promise<void> {
-  const sessions = [
-    axes.filter((axis) => axis !== 'latency' && !ALONE.includes(axis)),
-    ...ALONE.filter((axis) => axes.includes(axis)).map((axis) => [axis]),
-  ];
   for (const entrant of turned(entrants, round.index)) {
-    for (const session of sessions) {
+    for (const session of sessionsOf(axesOf(entrant.opponent.name))) {
       for (const [axis, outcome] of await runSession(entrant, sink, { axes: session, sizes })) {
         results.add(entrant.opponent.name, axis, outcome);
         tell(round, entrant.opponent.name, axis, outcome);

@@ -10,7 +10,7 @@ import { writeFileSync } from 'node:fs';
 import { cpus, release } from 'node:os';
 import { descriptorsFor, obstacle } from './axes.ts';
 import { GROWTHS, pointsOf } from './growth.ts';
-import { guardReport, violations } from './guard.ts';
+import { guardReport, isGuarded, violations } from './guard.ts';
 import { OPPONENTS } from './opponents/all.ts';
 import { type Options, readOptions } from './options.ts';
 import { cpuSeconds, descriptorLimit, machineSeconds } from './proc.ts';
@@ -18,13 +18,13 @@ import { cores, end, folder, pinning, pinSelf, raiseDescriptors, stopAll } from 
 import { render } from './report/render.ts';
 import { type Machine, type Run, toJson } from './report/record.ts';
 import { Results } from './results.ts';
-import { axesRound, growthRound, halfOfTheSlowest, latencyRound, say } from './rounds.ts';
+import { type AxesOf, axesRound, growthRound, halfOfTheSlowest, latencyRound, say } from './rounds.ts';
 import type { Entrant } from './session.ts';
 import { type Sink, startSink } from './start.ts';
 import { write } from './write.ts';
 
 /** Rounds that a guard may add when a figure is above its limit: a neighbour may have been loud. */
-const EXTRA_ROUNDS = 4;
+const EXTRA_ROUNDS = 2;
 
 function machine(): Machine {
   return {
@@ -93,8 +93,9 @@ function planOf(options: Options): Plan {
 async function measureAxes(plan: Plan, options: Options, sink: Sink): Promise<Plan> {
   const { entrants, rounds, results, skipped } = plan;
   const axes = options.axes.filter((axis) => !skipped.has(axis));
+  const axesOf: AxesOf = (name) => (options.guard ? axes.filter((axis) => isGuarded(name, axis)) : axes);
   const round = (index: number): Promise<void> =>
-    axesRound({ index, of: rounds }, entrants, axes, plan.sizes, sink, results);
+    axesRound({ index, of: rounds }, entrants, axesOf, plan.sizes, sink, results);
   for (let index = 0; index < rounds; index++) await round(index);
   for (let more = 0; options.guard && more < EXTRA_ROUNDS && violations(results).length > 0; more++)
     await round(rounds + more);
