@@ -42,7 +42,7 @@ function tunnels(route: Route, work: WorkOf<'tunnels'>): Prepared {
 
 function pacedTunnels(route: Route, work: WorkOf<'paced'>): Prepared {
   const one = async (index: number): Promise<void> => farewell(await Tunnel.open(route), index);
-  return { run: () => paced(work.count, work.perSecond, one) };
+  return { run: () => paced(work, one) };
 }
 
 async function download(tunnel: Tunnel, bytes: number): Promise<void> {

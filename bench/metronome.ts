@@ -1,5 +1,6 @@
 /**
- * Says `count` times that it is time for the next one, at moments that are spread evenly.
+ * Says `count` times that it is time for the next one, at moments that are spread evenly, and which moment that was in
+ * milliseconds since the epoch. When it says so late, the moment is still the one that was meant.
  *
  * A thread of its own, because the timers of Node know whole milliseconds only, which is longer than most tunnels take.
  */
@@ -8,14 +9,15 @@ import { parentPort, workerData } from 'node:worker_threads';
 export interface Beat {
   readonly count: number;
   readonly perSecond: number;
-  /** When the first one is due, in milliseconds since the epoch. */
-  readonly startAt: number;
 }
 
-const { count, perSecond, startAt } = workerData as Beat;
+const { count, perSecond } = workerData as Beat;
 const nothing = new Int32Array(new SharedArrayBuffer(4));
-for (let beat = 0; beat < count; beat++) {
-  const left = startAt + (beat * 1000) / perSecond - (performance.timeOrigin + performance.now());
+const now = (): number => performance.timeOrigin + performance.now();
+const startedAt = now();
+for (let beat = 1; beat <= count; beat++) {
+  const due = startedAt + (beat * 1000) / perSecond;
+  const left = due - now();
   if (left > 0) Atomics.wait(nothing, 0, 0, left);
-  parentPort!.postMessage(beat);
+  parentPort!.postMessage(due);
 }

@@ -6,33 +6,24 @@ import { Worker } from 'node:worker_threads';
 import type { Latency } from './job.ts';
 import type { Beat } from './metronome.ts';
 
-/** Time for the thread of the metronome to start; milliseconds. */
-const HEAD_START_MS = 200;
-
-const now = (): number => performance.timeOrigin + performance.now();
-
 /** The value that `share` of all are not above. */
 function quantile(sorted: Float64Array, share: number): number {
   return sorted[Math.min(sorted.length - 1, Math.ceil(share * sorted.length) - 1)]!;
 }
 
 /** Runs `task` for 0 … count-1 at these moments; the first failure ends it. */
-export async function paced(
-  count: number,
-  perSecond: number,
-  task: (index: number) => Promise<void>,
-): Promise<Latency> {
-  const beat: Beat = { count, perSecond, startAt: now() + HEAD_START_MS };
-  const took = new Float64Array(count);
+export async function paced(beat: Beat, task: (index: number) => Promise<void>): Promise<Latency> {
+  const took = new Float64Array(beat.count);
   const { promise, resolve, reject } = Promise.withResolvers<void>();
-  let left = count;
-  const one = async (index: number): Promise<void> => {
+  let [begun, ended] = [0, 0];
+  const one = async (due: number): Promise<void> => {
+    const index = begun++;
     await task(index);
-    took[index] = now() - beat.startAt - (index * 1000) / perSecond;
-    if (--left === 0) resolve();
+    took[index] = performance.timeOrigin + performance.now() - due;
+    if (++ended === beat.count) resolve();
   };
   const metronome = new Worker(new URL('./metronome.ts', import.meta.url), { workerData: beat });
-  metronome.on('message', (index: number) => void one(index).catch(reject)).on('error', reject);
+  metronome.on('message', (due: number) => void one(due).catch(reject)).on('error', reject);
   try {
     await promise;
   } finally {

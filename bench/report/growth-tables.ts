@@ -52,8 +52,8 @@ export function growthTables(run: Run): string[] {
     ),
   );
   return [
-    `CPU of a tunnel and of a round trip while one thing grows. Gyre's tunnels are over SOCKS5 with login; of the rest ` +
-      `it has ${USUALLY}.`,
+    `CPU of a tunnel and of a round trip while one thing grows. Gyre's tunnels are over SOCKS5 with login, ` +
+      `the floor's over SOCKS5, Squid's over CONNECT; of the rest Gyre has ${USUALLY}.`,
     ...grown.map((growth) => growthTable(run, growth)),
     ...(failed.length > 0 ? [failed.join('\n')] : []),
   ];

@@ -102,7 +102,8 @@ const TARGETS: readonly Target[] = [
 
 function verdict({ most }: Target, measured: number | undefined): string {
   if (measured === undefined) return 'not measured';
-  return measured <= most ? 'met' : '**missed**';
+  // As it is shown: to two digits.
+  return Number(measured.toFixed(2)) <= most ? 'met' : '**missed**';
 }
 
 function row(target: Target, run: Run): string[] {
