@@ -103,12 +103,12 @@ export function protocolOf(axis: AxisName, spoken: readonly Protocol[]): Protoco
   return OWN_PROTOCOL.has(axis) ? spoken.find((name) => name === axis) : spoken[0];
 }
 
-/** Why so many tunnels cannot be held within this limit of open files; undefined if they can. */
-export function obstacle(tunnels: number, descriptors: number): string | undefined {
-  if (descriptorsFor(tunnels) <= descriptors) return undefined;
-  const possible = Math.max(0, Math.floor((descriptors - SPARE_DESCRIPTORS) / 2));
-  return `the limit of ${descriptors} open files allows ${possible} tunnels, not ${tunnels} (raise it with ulimit -n)`;
-}
+/** Open files a proxy needs for so many tunnels. @param each Of one tunnel: client and target, where it needs no more. */
+export const descriptorsFor = (tunnels: number, each = 2): number => tunnels * each + SPARE_DESCRIPTORS;
 
-/** Open files a proxy needs for so many tunnels. */
-export const descriptorsFor = (tunnels: number): number => tunnels * 2 + SPARE_DESCRIPTORS;
+/** Why so many tunnels cannot be held within this limit of open files; undefined if they can. */
+export function obstacle(tunnels: number, limit: number, each?: number): string | undefined {
+  const needed = descriptorsFor(tunnels, each);
+  if (needed <= limit) return undefined;
+  return `${tunnels} tunnels need ${needed} open files, and the limit is ${limit} (raise it with ulimit -n)`;
+}

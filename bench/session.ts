@@ -1,10 +1,11 @@
 /** One session of one proxy: start it afresh, warm it up, measure it axis by axis, end it. */
-import { AT_ONCE, type AxisName, protocolOf, type Sizes, warmUpOf, workOf } from './axes.ts';
+import { AT_ONCE, type AxisName, obstacle, protocolOf, type Sizes, warmUpOf, workOf } from './axes.ts';
 import type { Job, Protocol, Route, Work } from './job.ts';
 import { LoadGenerator } from './load-generator.ts';
 import { measure, warmUp } from './measure.ts';
 import { type Figures, figures } from './metrics.ts';
 import type { Installed, Opponent } from './opponents/opponent.ts';
+import { descriptorLimit } from './proc.ts';
 import { type Proxy, type Sink, startProxy } from './start.ts';
 
 /** A proxy that takes part in this run. */
@@ -116,6 +117,10 @@ class Session {
 const mostTunnels = ({ axes, sizes, held = 0 }: Task): number =>
   held + (axes.includes('crowd') ? Math.max(sizes.idle, sizes.crowd) : sizes.idle);
 
+/** Tunnels that wait while something is measured. */
+const tunnelsHeld = ({ axes, sizes, held = 0 }: Task): number =>
+  held + (axes.includes('crowd') ? sizes.crowd : axes.includes('idle') ? sizes.idle : 0);
+
 /**
  * Measures some axes against one fresh instance of a proxy. An axis the proxy does not speak is left out of the answer.
  */
@@ -132,6 +137,8 @@ export async function runSession(
   if (plan.length === 0) return new Map();
   let proxy: Proxy;
   try {
+    const reason = obstacle(tunnelsHeld(task), descriptorLimit(), opponent.descriptors);
+    if (reason !== undefined) throw new Error(reason);
     proxy = await startProxy(entrant, sink, mostTunnels(task));
   } catch (error) {
     return new Map(plan.map(({ axis }) => [axis, { failed: reasonOf(error) }]));

@@ -4,7 +4,9 @@ import { configFile, type Opponent, program, type Site } from './opponent.ts';
 export const vproxy: Opponent = {
   name: 'vproxy',
   protocols: ['socks5', 'connect', 'http', 'kept'],
-  setup: '`run auto`, 1 worker, log level error, `--concurrent` raised, everything else default',
+  setup:
+    '`run auto`, 1 worker, log level error, `--concurrent` raised, everything else default; a tunnel takes six descriptors',
+  descriptors: 6,
   find: () =>
     program(['vproxy'], [['--version'], /vproxy ([\d.]+)/], (file, { port, tunnels }) => ({
       file,

@@ -43,6 +43,8 @@ export interface Opponent {
   readonly setup: string;
   /** Clients have to log in. */
   readonly login?: true;
+  /** Open files that a tunnel takes, where it is not two. */
+  readonly descriptors?: number;
   /** Compiles while it runs: it is warmed up longer. */
   readonly compiles?: true;
   find(folder: string): Installed | Missing;
