@@ -89,7 +89,10 @@ export interface Point {
   readonly key: string;
   readonly opponent: Opponent;
   readonly axes: readonly AxisName[];
-  readonly held: number | undefined;
+  /** Tunnels that are open all the time. */
+  readonly held: number;
+  /** Threads that have to get warm, each by itself. */
+  readonly threads: number;
 }
 
 export const keyOf = (growth: GrowthName, opponent: string, value: number): string =>
@@ -111,7 +114,8 @@ export function pointsOf(growth: Growth, only: readonly string[], endsOnly: bool
       key: keyOf(growth.name, opponent.name, value),
       opponent: opponent === gyre ? gyreLike(gyre.name, gyre.setup, growth.shape(value)) : opponent,
       axes: [tunnelAxis(opponent), 'rtt'] as const,
-      held: growth.name === 'open' ? value : undefined,
+      held: growth.name === 'open' ? value : 0,
+      threads: growth.name === 'threads' ? value : 1,
     })),
   );
 }

@@ -117,9 +117,11 @@ const installed = (opponent: Opponent): Entrant | undefined => {
   return 'missing' in found ? undefined : { opponent, ...found };
 };
 
-/** With the most tunnels held, a proxy has seen as many before the first one is measured. */
-const pastOf = (held: number | undefined, { crowd, tunnels }: Sizes): number =>
-  held === undefined ? tunnels : Math.max(0, crowd - held);
+/** With the most tunnels held a proxy has seen as many, and with more threads each as many, before one is measured. */
+function pastOf({ growth, opponent, held, threads }: Point, { crowd, tunnels }: Sizes): number {
+  if (!opponent.compiles) return 0;
+  return growth.name === 'open' ? Math.max(0, crowd - held) : tunnels * threads;
+}
 
 /** Every amount of everything that grows, once. */
 export async function growthRound(
@@ -129,11 +131,11 @@ export async function growthRound(
   sink: Sink,
   results: Results,
 ): Promise<void> {
-  for (const { opponent, key, axes, held } of turned(points, round.index)) {
+  for (const point of turned(points, round.index)) {
+    const { opponent, key, axes, held } = point;
     const entrant = installed(opponent);
     if (entrant === undefined) continue;
-    const past = opponent.compiles ? pastOf(held, sizes) : 0;
-    const task: Task = { axes, sizes: growthSizes(sizes), past, held: held ?? 0 };
+    const task: Task = { axes, sizes: growthSizes(sizes), past: pastOf(point, sizes), held };
     for (const [axis, outcome] of await runSession(entrant, sink, task)) {
       results.add(key, axis, outcome);
       tell(round, key, axis, outcome);
