@@ -22,12 +22,12 @@ export interface Options {
 
 const FULL: Sizes = {
   tunnels: 4000,
-  bytes: 2 ** 30,
+  bytes: 640 * 2 ** 20,
   roundTrips: 60_000,
   requests: 4000,
   idle: 1000,
   crowd: 9000,
-  seconds: 5,
+  seconds: 4,
   rate: 500,
 };
 const QUICK: Sizes = {

@@ -26,14 +26,19 @@ function present(run: Run, growth: Growth): Opponent[] {
   );
 }
 
+const isMeasured = (run: Run, growth: Growth, value: number): boolean =>
+  growth.opponents.some(({ name }) => run.results.cell(keyOf(growth.name, name, value), 'rtt') !== undefined);
+
 function growthTable(run: Run, growth: Growth): string {
   const opponents = present(run, growth);
   const head = opponents.flatMap(({ name }) => [`${name}, tunnel`, '÷ first', 'round trip']);
   const unit = opponents.flatMap(() => ['µs', '', 'µs']);
-  const rows = growth.values.map((value) => [
-    amountOf(growth, value),
-    ...opponents.flatMap((opponent) => cells(run, growth, opponent, value)),
-  ]);
+  const rows = growth.values
+    .filter((value) => isMeasured(run, growth, value))
+    .map((value) => [
+      amountOf(growth, value),
+      ...opponents.flatMap((opponent) => cells(run, growth, opponent, value)),
+    ]);
   return `**${growth.title}**\n\n${table([[growth.of, ...head], ['', ...unit], ...rows])}`;
 }
 
