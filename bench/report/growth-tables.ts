@@ -35,10 +35,9 @@ function growthTable(run: Run, growth: Growth): string {
   const unit = opponents.flatMap(() => ['µs', '', 'µs']);
   const rows = growth.values
     .filter((value) => isMeasured(run, growth, value))
-    .map((value) => [
-      amountOf(growth, value),
-      ...opponents.flatMap((opponent) => cells(run, growth, opponent, value)),
-    ]);
+    .map((value) =>
+      [amountOf(growth, value)].concat(opponents.flatMap((opponent) => cells(run, growth, opponent, value))),
+    );
   return `**${growth.title}**\n\n${table([[growth.of, ...head], ['', ...unit], ...rows])}`;
 }
 
