@@ -33,6 +33,10 @@ export interface Run {
   readonly results: Results;
 }
 
+/** The rounds of a figure side by side, and not one below the other. */
+const numbersInLine = (json: string): string =>
+  json.replaceAll(/\[\s+([-\d.e,\s]+?)\s+\]/g, (_, list: string) => `[${list.replaceAll(/,\s+/g, ', ')}]`);
+
 /** Everything a later reader needs to compute other figures. */
 export function toJson(run: Run): string {
   const { entrants, missing, skipped, results, growths, ...rest } = run;
@@ -51,5 +55,5 @@ export function toJson(run: Run): string {
     growths: grown,
     results: results.toJSON(),
   };
-  return `${JSON.stringify(record, null, 1)}\n`;
+  return `${numbersInLine(JSON.stringify(record, null, 1))}\n`;
 }
