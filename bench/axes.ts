@@ -1,75 +1,22 @@
-/** What is measured, in which unit, and how much of it in one round. */
+/** What is measured, and how much of it in one round. */
 import type { Protocol, Work } from './job.ts';
-import type { Memory } from './proc.ts';
 
-export const AXIS_NAMES = ['socks5', 'connect', 'fixed', 'down', 'up', 'rtt', 'idle'] as const;
+export const AXIS_NAMES = [
+  'socks5',
+  'connect',
+  'fixed',
+  'down',
+  'up',
+  'down64',
+  'up64',
+  'rtt',
+  'http',
+  'kept',
+  'idle',
+  'crowd',
+  'latency',
+] as const;
 export type AxisName = (typeof AXIS_NAMES)[number];
-
-/** One figure of an axis; some axes have two. */
-export interface Metric {
-  readonly id: string;
-  readonly axis: AxisName;
-  readonly title: string;
-  /** The head of the column in the overview. */
-  readonly short: string;
-  readonly unit: string;
-  readonly digits: number;
-}
-
-export const METRICS: readonly Metric[] = [
-  {
-    id: 'socks5',
-    axis: 'socks5',
-    title: 'Tunnel over SOCKS5',
-    short: 'SOCKS5',
-    unit: 'µs CPU a tunnel',
-    digits: 0,
-  },
-  {
-    id: 'connect',
-    axis: 'connect',
-    title: 'Tunnel over HTTP CONNECT',
-    short: 'CONNECT',
-    unit: 'µs CPU a tunnel',
-    digits: 0,
-  },
-  {
-    id: 'fixed',
-    axis: 'fixed',
-    title: 'Tunnel to a fixed target, no handshake',
-    short: 'fixed target',
-    unit: 'µs CPU a tunnel',
-    digits: 0,
-  },
-  { id: 'down', axis: 'down', title: 'Bytes down', short: 'down', unit: 's CPU a GB', digits: 2 },
-  { id: 'up', axis: 'up', title: 'Bytes up', short: 'up', unit: 's CPU a GB', digits: 2 },
-  {
-    id: 'downAll',
-    axis: 'down',
-    title: 'Bytes down, client and sink included',
-    short: 'down, all',
-    unit: 's CPU a GB',
-    digits: 2,
-  },
-  {
-    id: 'upAll',
-    axis: 'up',
-    title: 'Bytes up, client and sink included',
-    short: 'up, all',
-    unit: 's CPU a GB',
-    digits: 2,
-  },
-  {
-    id: 'rtt',
-    axis: 'rtt',
-    title: '64-byte round trip',
-    short: 'round trip',
-    unit: 'µs CPU a round trip',
-    digits: 1,
-  },
-  { id: 'rss', axis: 'idle', title: 'Idle tunnel, RSS', short: 'idle RSS', unit: 'KiB a tunnel', digits: 1 },
-  { id: 'pss', axis: 'idle', title: 'Idle tunnel, PSS', short: 'idle PSS', unit: 'KiB a tunnel', digits: 1 },
-];
 
 /** How much one round does. */
 export interface Sizes {
@@ -77,11 +24,20 @@ export interface Sizes {
   /** Bytes a direction. */
   readonly bytes: number;
   readonly roundTrips: number;
+  readonly requests: number;
   readonly idle: number;
+  /** Idle tunnels of the axis `crowd`. */
+  readonly crowd: number;
+  /** How long the axis `latency` takes. */
+  readonly seconds: number;
+  /** Tunnels a second of the axis `latency`. */
+  readonly rate: number;
 }
 
-const AT_ONCE = 32;
-const STREAMS = 4;
+/** Tunnels or requests. */
+export const AT_ONCE = 32;
+const FEW_STREAMS = 4;
+const MANY_STREAMS = 64;
 const OPEN_TUNNELS = 32;
 
 /** Descriptors a proxy may need beside the two of each tunnel. */
@@ -89,63 +45,70 @@ const SPARE_DESCRIPTORS = 256;
 
 export function workOf(axis: AxisName, sizes: Sizes): Work {
   const tunnels: Work = { kind: 'tunnels', count: sizes.tunnels, atOnce: AT_ONCE };
+  const bytes = (direction: 'down' | 'up', streams: number): Work => ({
+    kind: 'bytes',
+    direction,
+    bytes: sizes.bytes,
+    streams,
+  });
+  const requests = (kept: boolean): Work => ({
+    kind: 'requests',
+    count: sizes.requests,
+    lanes: AT_ONCE,
+    kept,
+  });
   const works: Readonly<Record<AxisName, Work>> = {
     socks5: tunnels,
     connect: tunnels,
     fixed: tunnels,
-    down: { kind: 'bytes', direction: 'down', bytes: sizes.bytes, streams: STREAMS },
-    up: { kind: 'bytes', direction: 'up', bytes: sizes.bytes, streams: STREAMS },
+    down: bytes('down', FEW_STREAMS),
+    up: bytes('up', FEW_STREAMS),
+    down64: bytes('down', MANY_STREAMS),
+    up64: bytes('up', MANY_STREAMS),
     rtt: { kind: 'roundTrips', count: sizes.roundTrips, tunnels: OPEN_TUNNELS },
+    http: requests(false),
+    kept: requests(true),
     idle: { kind: 'idle', count: sizes.idle },
+    crowd: { kind: 'idle', count: sizes.crowd },
+    latency: { kind: 'paced', count: sizes.seconds * sizes.rate, perSecond: sizes.rate },
   };
   return works[axis];
 }
 
+/** Less of the same, as a warm-up. */
+function part(work: Work, share: number): Work {
+  if (work.kind === 'bytes') return { ...work, bytes: Math.ceil(work.bytes * share) };
+  return { ...work, count: Math.max(AT_ONCE, Math.ceil(work.count * share)) };
+}
+
 /**
- * What a fresh proxy does for an axis before anything is measured: as much as will be measured, because a runtime that
- * compiles is at rest only after thousands of tunnels. Before idle tunnels it is only a handful: a heap that had grown
- * under load would hide what they take.
+ * What a fresh proxy does for an axis before anything is measured. A runtime that compiles does as much as will be
+ * measured, because it is at rest only after thousands of tunnels; of what it has done in another form already, and a
+ * proxy that was compiled beforehand of everything, a part is enough. Before idle tunnels it is only a handful: a heap
+ * that had grown under load would hide what they take.
  */
-export const warmUpOf = (axis: AxisName, sizes: Sizes): Work =>
-  axis === 'idle' ? { kind: 'tunnels', count: AT_ONCE, atOnce: AT_ONCE } : workOf(axis, sizes);
+export function warmUpOf(axis: AxisName, sizes: Sizes, compiles: boolean): Work {
+  const work = workOf(axis, sizes);
+  if (work.kind === 'idle') return { kind: 'tunnels', count: AT_ONCE, atOnce: AT_ONCE };
+  if (work.kind === 'paced')
+    return { kind: 'tunnels', count: sizes.tunnels * (compiles ? 2 : 1), atOnce: AT_ONCE };
+  if (work.kind === 'bytes' && work.streams === MANY_STREAMS) return part(work, 1 / 8);
+  return compiles ? work : part(work, 1 / 4);
+}
+
+const OWN_PROTOCOL: ReadonlySet<string> = new Set<Protocol>(['socks5', 'connect', 'fixed', 'http', 'kept']);
 
 /** The protocol an axis is measured with, or undefined where the proxy does not speak it. */
 export function protocolOf(axis: AxisName, spoken: readonly Protocol[]): Protocol | undefined {
-  if (axis === 'socks5' || axis === 'connect' || axis === 'fixed')
-    return spoken.find((name) => name === axis);
-  return spoken[0];
+  return OWN_PROTOCOL.has(axis) ? spoken.find((name) => name === axis) : spoken[0];
 }
 
-/** Why an axis cannot be run within this limit of open files; undefined if it can. */
-export function obstacle(axis: AxisName, sizes: Sizes, descriptors: number): string | undefined {
-  if (axis !== 'idle' || sizes.idle * 2 + SPARE_DESCRIPTORS <= descriptors) return undefined;
-  const possible = Math.max(0, Math.floor((descriptors - SPARE_DESCRIPTORS) / 2));
-  return `the limit of ${descriptors} open files allows ${possible} tunnels, not ${sizes.idle} (raise it with ulimit -n)`;
-}
+/** Open files a proxy needs for so many tunnels. @param each Of one tunnel: client and target, where it needs no more. */
+export const descriptorsFor = (tunnels: number, each = 2): number => tunnels * each + SPARE_DESCRIPTORS;
 
-/** What one run used. Memory is only read where it counts. */
-export interface Usage {
-  /** CPU seconds of the proxy. */
-  readonly cpuSeconds: number;
-  /** CPU seconds of the load generator and the sink meanwhile. */
-  readonly othersSeconds: number;
-  readonly before: Memory;
-  readonly after: Memory;
-}
-
-function perTunnel(before: number | undefined, after: number | undefined, count: number): number | undefined {
-  return before === undefined || after === undefined ? undefined : (after - before) / 1024 / count;
-}
-
-/** The figures of one run, by metric. A metric that could not be read is left out. */
-export function figures(axis: AxisName, work: Work, usage: Usage): Record<string, number> {
-  if (work.kind === 'bytes') {
-    const gigabytes = work.bytes / 1e9;
-    const all = usage.cpuSeconds + usage.othersSeconds;
-    return { [axis]: usage.cpuSeconds / gigabytes, [`${axis}All`]: all / gigabytes };
-  }
-  if (work.kind !== 'idle') return { [axis]: (usage.cpuSeconds / work.count) * 1e6 };
-  const rss = perTunnel(usage.before.rss, usage.after.rss, work.count);
-  const pss = perTunnel(usage.before.pss, usage.after.pss, work.count);
-  return { ...(rss === undefined ? {} : { rss }), ...(pss === undefined ? {} : { pss }) };
+/** Why so many tunnels cannot be held within this limit of open files; undefined if they can. */
+export function obstacle(tunnels: number, limit: number, each?: number): string | undefined {
+  const needed = descriptorsFor(tunnels, each);
+  if (needed <= limit) return undefined;
+  return `${tunnels} tunnels need ${needed} open files, and the limit is ${limit} (raise it with ulimit -n)`;
 }

@@ -1,7 +1,13 @@
 /** What the harness asks of the load generator, and what travels between the processes. */
 
-/** How a client reaches the sink: through a SOCKS5 or CONNECT request, or by a proxy that knows only one target. */
-export type Protocol = 'socks5' | 'connect' | 'fixed';
+/**
+ * How a client reaches the sink: through a SOCKS5 or CONNECT request, by a proxy that knows only one target, or with plain
+ * HTTP requests: one a connection, or many over connections that are kept (`kept`).
+ */
+export type Protocol = 'socks5' | 'connect' | 'fixed' | 'http' | 'kept';
+
+/** What clients of a proxy with users log in with. */
+export const LOGIN = { name: 'bench', password: 'bench-password' } as const;
 
 export interface Route {
   readonly protocol: Protocol;
@@ -9,6 +15,8 @@ export interface Route {
   readonly port: number;
   /** The sink's port on 127.0.0.1. */
   readonly sinkPort: number;
+  /** Whether the client has to log in, with {@link LOGIN}. */
+  readonly login: boolean;
 }
 
 export type Work =
@@ -24,7 +32,11 @@ export type Work =
   /** Echo 64 bytes `count` times in all over `tunnels` open tunnels, one message at a time on each. */
   | { readonly kind: 'roundTrips'; readonly count: number; readonly tunnels: number }
   /** Open `count` tunnels, echo once over each, leave them open. */
-  | { readonly kind: 'idle'; readonly count: number };
+  | { readonly kind: 'idle'; readonly count: number }
+  /** `count` GET requests, `lanes` at once: each over a connection of its own, or all of a lane over one. */
+  | { readonly kind: 'requests'; readonly count: number; readonly lanes: number; readonly kept: boolean }
+  /** As `tunnels`, but begun at fixed moments, whether or not those before have ended. */
+  | { readonly kind: 'paced'; readonly count: number; readonly perSecond: number };
 
 export interface Job {
   readonly route: Route;
@@ -37,11 +49,21 @@ export interface Job {
  */
 export type Order = { readonly prepare: Job } | 'go' | 'check';
 
+/** Of a paced job: how long tunnels took from the moment they should have begun, in milliseconds. */
+export interface Latency {
+  readonly p50: number;
+  readonly p99: number;
+}
+
+export interface Done {
+  readonly kind: 'done';
+  /** Wall time of the measured part. */
+  readonly seconds: number;
+  readonly latency?: Latency | undefined;
+}
+
 /** Load generator to harness. */
-export type Answer =
-  | { readonly kind: 'ready' }
-  | { readonly kind: 'done'; readonly seconds: number }
-  | { readonly kind: 'failed'; readonly reason: string };
+export type Answer = { readonly kind: 'ready' } | Done | { readonly kind: 'failed'; readonly reason: string };
 
 /** Sink to harness. */
 export interface SinkReady {
@@ -51,6 +73,8 @@ export interface SinkReady {
 /** First bytes a client sends to the sink, and the length of the echo of the tunnel axis. */
 export const REQUEST_BYTES = 16;
 export const MESSAGE_BYTES = 64;
+/** The body of an answer over plain HTTP: the path of its request, filled up with spaces. */
+export const BODY_BYTES = 64;
 
 /** What the sink does with a connection: the first byte of the request. */
 export const Mode = {

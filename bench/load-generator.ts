@@ -1,7 +1,7 @@
 /** The load generator as the harness sees it: a process that takes orders and answers each of them once. */
 import type { ChildProcess } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import type { Answer, Job, Order } from './job.ts';
+import type { Answer, Done, Job, Order } from './job.ts';
 import { end, start } from './processes.ts';
 
 const ORDER_DEADLINE_MS = 180_000;
@@ -18,9 +18,11 @@ export class LoadGenerator {
     await this.#order({ prepare: job });
   }
 
-  /** Runs the measured part; resolves with the wall seconds it took. */
-  async go(): Promise<number> {
-    return await this.#order('go');
+  /** Runs the measured part. */
+  async go(): Promise<Done> {
+    const answer = await this.#order('go');
+    if (answer.kind !== 'done') throw new Error('the load generator does not say what it did');
+    return answer;
   }
 
   /** Proves that what should still be open is, and closes it. */
@@ -35,13 +37,13 @@ export class LoadGenerator {
   }
 
   /** A failure ends the process, so that nothing of a failed job is left when the next one starts. */
-  async #order(order: Order): Promise<number> {
+  async #order(order: Order): Promise<Answer> {
     const script = fileURLToPath(new URL('./load.ts', import.meta.url));
     this.#child ??= start('load', process.execPath, [script], ['ignore', 'ignore', 'inherit', 'ipc']);
     try {
       const answer = await answerTo(this.#child, order);
       if (answer.kind === 'failed') throw new Error(answer.reason);
-      return answer.kind === 'done' ? answer.seconds : 0;
+      return answer;
     } catch (error) {
       await this.end();
       throw error;

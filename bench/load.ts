@@ -2,28 +2,22 @@
  * The load generator: one job at a time. It says `ready` when everything is open that the job does not measure,
  * runs on `go`, and says `done` only if every byte was the right one.
  */
-import { type Answer, type Job, MESSAGE_BYTES, Mode, type Order, request } from './job.ts';
+import { type Answer, type Job, type Latency, MESSAGE_BYTES, Mode, type Order, request } from './job.ts';
 import type { Route, Work } from './job.ts';
+import { paced } from './paced.ts';
+import { each } from './each.ts';
 import { matches, pour } from './pattern.ts';
+import { requests } from './requests.ts';
 import { Tunnel } from './tunnel.ts';
 
 interface Prepared {
   /** The measured part. */
-  run(): Promise<void>;
+  run(): Promise<void | Latency>;
   /** After the measurement: whether it measured what it was meant to. */
   check?(): Promise<void>;
 }
 
 type WorkOf<K extends Work['kind']> = Extract<Work, { kind: K }>;
-
-/** Runs `task` for 0 … count-1, `atOnce` at a time; the first failure ends it. */
-async function each(count: number, atOnce: number, task: (index: number) => Promise<void>): Promise<void> {
-  let next = 0;
-  const lane = async (): Promise<void> => {
-    while (next < count) await task(next++);
-  };
-  await Promise.all(Array.from({ length: Math.min(count, atOnce) }, lane));
-}
 
 async function all(tasks: readonly Promise<void>[]): Promise<void> {
   await Promise.all(tasks);
@@ -44,6 +38,11 @@ async function farewell(tunnel: Tunnel, serial: number): Promise<void> {
 function tunnels(route: Route, work: WorkOf<'tunnels'>): Prepared {
   const one = async (index: number): Promise<void> => farewell(await Tunnel.open(route), index);
   return { run: () => each(work.count, work.atOnce, one) };
+}
+
+function pacedTunnels(route: Route, work: WorkOf<'paced'>): Prepared {
+  const one = async (index: number): Promise<void> => farewell(await Tunnel.open(route), index);
+  return { run: () => paced(work, one) };
 }
 
 async function download(tunnel: Tunnel, bytes: number): Promise<void> {
@@ -113,6 +112,8 @@ function prepare({ route, work }: Job): Prepared | Promise<Prepared> {
   if (work.kind === 'tunnels') return tunnels(route, work);
   if (work.kind === 'bytes') return bytes(route, work);
   if (work.kind === 'roundTrips') return roundTrips(route, work);
+  if (work.kind === 'requests') return requests(route, work);
+  if (work.kind === 'paced') return pacedTunnels(route, work);
   return idle(route, work);
 }
 
@@ -129,8 +130,8 @@ async function obey(order: Order): Promise<void> {
     return;
   }
   const started = performance.now();
-  await (order === 'go' ? prepared?.run() : prepared?.check?.());
-  answer({ kind: 'done', seconds: (performance.now() - started) / 1000 });
+  const latency = (await (order === 'go' ? prepared?.run() : prepared?.check?.())) ?? undefined;
+  answer({ kind: 'done', seconds: (performance.now() - started) / 1000, latency });
 }
 
 process.on('message', (order: Order) => void obey(order).catch(failed));

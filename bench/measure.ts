@@ -1,8 +1,8 @@
 /** One job against one proxy, and what the proxy used for it. */
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Usage } from './axes.ts';
 import type { Job } from './job.ts';
 import type { LoadGenerator } from './load-generator.ts';
+import type { Usage } from './metrics.ts';
 import { cpuSeconds, memory } from './proc.ts';
 
 const SETTLE_STEP_MS = 50;
@@ -32,18 +32,18 @@ export async function measure(
   job: Job,
   proxyPid: number,
   sinkPid: number,
-): Promise<Usage & { seconds: number }> {
+): Promise<Usage> {
   await load.prepare(job);
   const others = (): number => cpuSeconds(load.pid) + cpuSeconds(sinkPid);
   await settle(proxyPid);
   const before = memory(proxyPid);
   const othersBefore = others();
   const started = cpuSeconds(proxyPid);
-  const seconds = await load.go();
+  const { seconds, latency } = await load.go();
   const othersSeconds = others() - othersBefore;
   await settle(proxyPid);
   const used = cpuSeconds(proxyPid) - started;
   const after = memory(proxyPid);
   await load.check();
-  return { cpuSeconds: used, othersSeconds, before, after, seconds };
+  return { cpuSeconds: used, othersSeconds, before, after, seconds, latency };
 }

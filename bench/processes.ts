@@ -6,9 +6,9 @@ import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { allowedCores, isAlive, processTree, type Seen } from './proc.ts';
+import { allowedCores, descriptorLimit, isAlive, processTree, type Seen } from './proc.ts';
 
-const START_DEADLINE_MS = 20_000;
+export const START_DEADLINE_MS = 20_000;
 const END_DEADLINE_MS = 5_000;
 const RETRY_MS = 20;
 
@@ -51,6 +51,16 @@ export const pinning:
 /** Moves the harness itself off the proxy's core. */
 export function pinSelf(): void {
   if (pinning) spawnSync(pinning.taskset, ['-a', '-cp', pinning.load, String(process.pid)]);
+}
+
+/**
+ * Lets this process, and what it starts from now on, open so many files, if that is allowed. Node itself has gone as far
+ * as the hard limit already; this goes beyond, where it is root who runs.
+ */
+export function raiseDescriptors(count: number): void {
+  const prlimit = findProgram('prlimit');
+  if (prlimit === undefined || descriptorLimit() >= count) return;
+  spawnSync(prlimit, ['--pid', String(process.pid), `--nofile=${count}:${count}`]);
 }
 
 export function start(side: Side, file: string, args: readonly string[], stdio: StdioOptions): ChildProcess {

@@ -1,6 +1,6 @@
 /** The figures of a run, round by round, and what is made of them. */
 import type { AxisName } from './axes.ts';
-import { METRICS } from './axes.ts';
+import { METRICS } from './metrics.ts';
 import type { Outcome } from './session.ts';
 
 export interface Cell {
@@ -17,6 +17,9 @@ export interface Spread {
   readonly least: number;
   readonly most: number;
 }
+
+/** Whose figure, and which one. */
+export type Place = readonly [name: string, metric: string];
 
 export class Results {
   /** Proxy → metric → cell. */
@@ -48,6 +51,12 @@ export class Results {
     const middle = (sorted.length - 1) / 2;
     const median = (sorted[Math.floor(middle)]! + sorted[Math.ceil(middle)]!) / 2;
     return { median, least: sorted[0]!, most: sorted.at(-1)! };
+  }
+
+  /** How many times as much the first one is, by medians; undefined if one of both is not there. */
+  ratio(mine: Place, theirs: Place): number | undefined {
+    const [a, b] = [this.spread(...mine)?.median, this.spread(...theirs)?.median];
+    return a === undefined || b === undefined || b <= 0 ? undefined : a / b;
   }
 
   toJSON(): Record<string, Record<string, Cell>> {

@@ -1,26 +1,30 @@
 /**
  * `npm run bench`: Gyre beside every other proxy installed on this machine, in one run.
  *
- * Layout: options (what was asked) · axes (what is measured) · opponents/ (who takes part) · processes and proc (start,
- * pin, end, read /proc) · sink, load, tunnel, pattern, job (the two processes at the ends of every tunnel) · session,
- * load-generator, measure (one proxy started, driven, read) · results and report (figures to tables).
+ * Layout: options (what was asked) · axes and metrics (what is measured), growth (what is made to grow) · opponents/ (who
+ * takes part) · processes and proc (start, pin, end, read /proc) · sink, load, tunnel, requests, paced, pattern, job (the
+ * two processes at the ends of every tunnel) · start, session, load-generator, measure (one proxy started, driven, read) ·
+ * rounds, results (all of them, in turn) · report/, write, guard (what is made of the figures).
  */
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { cpus, release } from 'node:os';
-import { fileURLToPath } from 'node:url';
-import { type AxisName, METRICS, obstacle } from './axes.ts';
-import { type Entrant, type Outcome, runSession, type Sink, startSink } from './session.ts';
+import { descriptorsFor, obstacle } from './axes.ts';
+import { GROWTHS, pointsOf } from './growth.ts';
+import { guardReport, isGuarded, violations } from './guard.ts';
 import { OPPONENTS } from './opponents/all.ts';
 import { type Options, readOptions } from './options.ts';
 import { cpuSeconds, descriptorLimit, machineSeconds } from './proc.ts';
-import { cores, end, folder, pinning, pinSelf, stopAll } from './processes.ts';
-import { type Machine, render, type Run, toJson } from './report.ts';
+import { cores, end, folder, pinning, pinSelf, raiseDescriptors, stopAll } from './processes.ts';
+import { render } from './report/render.ts';
+import { type Machine, type Run, toJson } from './report/record.ts';
 import { Results } from './results.ts';
+import { type AxesOf, axesRound, growthRound, halfOfTheSlowest, latencyRound, say } from './rounds.ts';
+import type { Entrant } from './session.ts';
+import { type Sink, startSink } from './start.ts';
+import { write } from './write.ts';
 
-const BEGIN = '<!-- bench:begin -->';
-const END = '<!-- bench:end -->';
-
-const say = (line: string): void => void process.stderr.write(`${line}\n`);
+/** Rounds that a guard may add when a figure is above its limit: a neighbour may have been loud. */
+const EXTRA_ROUNDS = 2;
 
 function machine(): Machine {
   return {
@@ -54,78 +58,85 @@ function findEntrants(options: Options): { entrants: Entrant[]; missing: Map<str
   return { entrants, missing };
 }
 
-function sayOutcome(round: string, name: string, axis: AxisName, outcome: Outcome): void {
-  const figures = METRICS.filter((metric) => metric.axis === axis).map(({ id, unit, digits }) => {
-    const value = 'failed' in outcome ? undefined : outcome.figures[id];
-    return value === undefined ? '–' : `${value.toFixed(digits)} ${unit}`;
-  });
-  say(
-    `${round}  ${name.padEnd(12)}  ${axis.padEnd(7)}  ${'failed' in outcome ? outcome.failed : figures.join(', ')}`,
-  );
+/** What the limit of open files leaves out, after it has been raised as far as it can be. */
+function findObstacles({ axes, sizes }: Options): Map<string, string> {
+  raiseDescriptors(descriptorsFor(Math.max(sizes.idle, sizes.crowd)));
+  const limit = descriptorLimit();
+  const skipped = new Map<string, string>();
+  for (const axis of ['idle', 'crowd'] as const) {
+    const reason = axes.includes(axis) ? obstacle(sizes[axis], limit) : undefined;
+    if (reason !== undefined) skipped.set(axis, reason);
+  }
+  for (const [axis, reason] of skipped) say(`${axis} is not run: ${reason}`);
+  return skipped;
 }
 
 /** A run before it has taken place. */
-type Plan = Omit<Run, 'disturbance'>;
+type Plan = Omit<Run, 'disturbance' | 'minutes'>;
 
-/** One round: every proxy once. Who begins changes, so that no one always inherits the same leftovers. */
-async function runRound(round: number, run: Plan, axes: readonly AxisName[], sink: Sink): Promise<void> {
-  const first = round % run.entrants.length;
-  const order = [...run.entrants.slice(first), ...run.entrants.slice(0, first)];
-  // Memory is read on a fresh process: one that has carried load has room left for idle tunnels.
-  const sessions = [axes.filter((axis) => axis !== 'idle'), axes.filter((axis) => axis === 'idle')];
-  for (const entrant of order) {
-    for (const session of sessions) {
-      const { name } = entrant.opponent;
-      for (const [axis, outcome] of await runSession(entrant, sink, session, run.sizes)) {
-        run.results.add(name, axis, outcome);
-        sayOutcome(`${round + 1}/${run.rounds}`, name, axis, outcome);
-      }
-    }
-  }
-}
-
-/** Puts the report between the markers of the document and keeps every figure beside the bench. */
-function write(run: Run, report: string, out: string): void {
-  const text = readFileSync(out, 'utf8');
-  const begin = text.indexOf(BEGIN);
-  const stop = text.indexOf(END);
-  if (begin < 0 || stop < begin) throw new Error(`${out} lacks the markers ${BEGIN} and ${END}`);
-  writeFileSync(out, `${text.slice(0, begin + BEGIN.length)}\n\n${report}\n\n${text.slice(stop)}`);
-  const results = fileURLToPath(new URL('./results/', import.meta.url));
-  mkdirSync(results, { recursive: true });
-  writeFileSync(`${results}${new Date().toISOString().replaceAll(':', '')}.json`, toJson(run));
-}
-
-async function main(options: Options): Promise<void> {
-  pinSelf();
+function planOf(options: Options): Plan {
   const { entrants, missing } = findEntrants(options);
   if (entrants.length === 0) throw new Error('none of the proxies asked for is installed');
-  const limit = descriptorLimit();
-  const skipped = new Map<string, string>();
-  for (const axis of options.axes) {
-    const reason = obstacle(axis, options.sizes, limit);
-    if (reason !== undefined) skipped.set(axis, reason);
-  }
-  for (const [axis, reason] of skipped) say(`axis ${axis} is not run: ${reason}`);
-  const plan: Plan = {
+  return {
     date: new Date().toISOString().slice(0, 10),
     rounds: options.rounds,
     sizes: options.sizes,
     machine: machine(),
     entrants,
     missing,
-    skipped,
+    skipped: findObstacles(options),
+    growths: options.growths,
     results: new Results(),
   };
-  const sink = await startSink();
+}
+
+async function measureAxes(plan: Plan, options: Options, sink: Sink): Promise<Plan> {
+  const { entrants, rounds, results, skipped } = plan;
   const axes = options.axes.filter((axis) => !skipped.has(axis));
-  const meter = startMeter();
-  for (let round = 0; round < plan.rounds; round++) await runRound(round, plan, axes, sink);
+  const axesOf: AxesOf = (name) => (options.guard ? axes.filter((axis) => isGuarded(name, axis)) : axes);
+  const round = (index: number): Promise<void> =>
+    axesRound({ index, of: rounds }, entrants, axesOf, plan.sizes, sink, results);
+  for (let index = 0; index < rounds; index++) await round(index);
+  for (let more = 0; options.guard && more < EXTRA_ROUNDS && violations(results).length > 0; more++)
+    await round(rounds + more);
+  if (!axes.includes('latency')) return plan;
+  const rate = options.rateGiven ? undefined : halfOfTheSlowest(entrants, plan.sizes, results);
+  const sizes = { ...plan.sizes, ...(rate !== undefined && { rate }) };
+  for (let index = 0; index < rounds; index++)
+    await latencyRound({ index, of: rounds }, entrants, sizes, sink, results);
+  return { ...plan, sizes };
+}
+
+async function measureGrowth(plan: Plan, options: Options, sink: Sink): Promise<void> {
+  const { rounds, results, sizes } = plan;
+  const most = Math.floor((descriptorLimit() - descriptorsFor(0)) / 2) - 100;
+  const growths = GROWTHS.filter(({ name }) => options.growths.includes(name));
+  const points = growths.flatMap((growth) => pointsOf(growth, options.only, options.endsOnly, most));
+  for (let index = 0; index < rounds; index++)
+    await growthRound({ index, of: rounds }, points, sizes, sink, results);
+}
+
+async function measureAll(options: Options): Promise<Run> {
+  const plan = planOf(options);
+  const sink = await startSink();
+  const [meter, started] = [startMeter(), performance.now()];
+  const done = await measureAxes(plan, options, sink);
+  await measureGrowth(done, options, sink);
   await end(sink.child);
-  const run: Run = { ...plan, disturbance: meter() };
+  return { ...done, disturbance: meter(), minutes: (performance.now() - started) / 60_000 };
+}
+
+async function main(options: Options): Promise<void> {
+  pinSelf();
+  const run = await measureAll(options);
+  if (options.json !== undefined) writeFileSync(options.json, toJson(run));
+  if (options.guard) {
+    process.stdout.write(`${guardReport(run.results)}\n`);
+    if (violations(run.results).length > 0) process.exitCode = 1;
+    return;
+  }
   const report = render(run);
   process.stdout.write(`${report}\n`);
-  if (options.json !== undefined) writeFileSync(options.json, toJson(run));
   if (options.write) write(run, report, options.out);
 }
 

@@ -61,7 +61,7 @@ function configure(port: number, admin: number, workers: number): string {
 
 /** A tunnel of a session of its own that has echoed once. */
 async function open(port: number, sinkPort: number, session: number): Promise<Tunnel> {
-  const tunnel = await Tunnel.open({ protocol: 'fixed', port, sinkPort });
+  const tunnel = await Tunnel.open({ protocol: 'fixed', port, sinkPort, login: false });
   const [name, password] = [Buffer.from(`bench-session-s${session}`), Buffer.from('bench')];
   tunnel.write(Buffer.of(5, 1, 2));
   await tunnel.take(2);

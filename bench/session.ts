@@ -1,21 +1,12 @@
 /** One session of one proxy: start it afresh, warm it up, measure it axis by axis, end it. */
-import type { ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
-import { closeSync, mkdtempSync, openSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { type AxisName, figures, protocolOf, type Sizes, warmUpOf, workOf } from './axes.ts';
-import type { Job, Protocol, SinkReady, Work } from './job.ts';
+import { AT_ONCE, type AxisName, obstacle, protocolOf, type Sizes, warmUpOf, workOf } from './axes.ts';
+import type { Job, Protocol, Route, Work } from './job.ts';
 import { LoadGenerator } from './load-generator.ts';
 import { measure, warmUp } from './measure.ts';
+import { type Figures, figures } from './metrics.ts';
 import type { Installed, Opponent } from './opponents/opponent.ts';
-import { end, folder, freePort, listening, start } from './processes.ts';
-
-export interface Sink {
-  readonly child: ChildProcess;
-  readonly pid: number;
-  readonly port: number;
-}
+import { descriptorLimit } from './proc.ts';
+import { type Proxy, type Sink, startProxy } from './start.ts';
 
 /** A proxy that takes part in this run. */
 export interface Entrant extends Installed {
@@ -23,14 +14,16 @@ export interface Entrant extends Installed {
 }
 
 /** The figures of one measurement by metric, or why there are none. */
-export type Outcome =
-  | { readonly figures: Readonly<Record<string, number>>; readonly seconds: number }
-  | { readonly failed: string };
+export type Outcome = { readonly figures: Figures; readonly seconds: number } | { readonly failed: string };
 
-interface Proxy {
-  readonly child: ChildProcess;
-  readonly pid: number;
-  readonly port: number;
+/** What is to be measured in a session. */
+export interface Task {
+  readonly axes: readonly AxisName[];
+  readonly sizes: Sizes;
+  /** Tunnels that are open, and idle, all the time. */
+  readonly held?: number;
+  /** Tunnels that have come and gone before, so that a runtime is as warm with few that are held as with many. */
+  readonly past?: number;
 }
 
 interface Step {
@@ -38,77 +31,74 @@ interface Step {
   readonly protocol: Protocol;
 }
 
-export async function startSink(): Promise<Sink> {
-  const script = fileURLToPath(new URL('./sink.ts', import.meta.url));
-  const child = start('load', process.execPath, [script], ['ignore', 'ignore', 'inherit', 'ipc']);
-  const [ready] = (await once(child, 'message')) as [SinkReady];
-  return { child, pid: child.pid ?? 0, port: ready.port };
-}
-
 const reasonOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
-
-/** What a program said when it did not start, without the folders of this machine. */
-function complaint(path: string): string {
-  const lines = readFileSync(path, 'utf8').trim().split('\n');
-  const line = lines.find((text) => /error|fatal|cannot/i.test(text)) ?? lines.at(-1) ?? '';
-  return line === '' ? '' : `: ${line.replaceAll(/(?:file:\/\/)?\/\S*\//g, '').slice(0, 200)}`;
-}
-
-async function startProxy(entrant: Entrant, sink: Sink, tunnels: number): Promise<Proxy> {
-  const place = mkdtempSync(join(folder, 'proxy-'));
-  const port = await freePort();
-  const command = entrant.command({ port, sinkPort: sink.port, folder: place, tunnels });
-  const path = join(place, 'output.txt');
-  const output = openSync(path, 'a');
-  const stream = command.discardOutput ? 'ignore' : output;
-  const child = start('proxy', command.file, command.args, ['ignore', stream, stream]);
-  closeSync(output);
-  try {
-    await listening(child, port);
-  } catch (error) {
-    await end(child);
-    throw new Error(`did not start, ${reasonOf(error)}${complaint(path)}`, { cause: error });
-  }
-  return { child, pid: child.pid ?? 0, port };
-}
 
 /** What is common to all steps of a session. */
 class Session {
   readonly outcomes = new Map<AxisName, Outcome>();
   readonly #plan: readonly Step[];
+  readonly #opponent: Opponent;
   readonly #proxy: Proxy;
   readonly #sink: Sink;
-  readonly #sizes: Sizes;
+  readonly #task: Task;
   readonly #load = new LoadGenerator();
+  /** Has the tunnels that are held. */
+  readonly #holder = new LoadGenerator();
 
-  constructor(plan: readonly Step[], proxy: Proxy, sink: Sink, sizes: Sizes) {
+  constructor(plan: readonly Step[], opponent: Opponent, proxy: Proxy, sink: Sink, task: Task) {
     this.#plan = plan;
+    this.#opponent = opponent;
     this.#proxy = proxy;
     this.#sink = sink;
-    this.#sizes = sizes;
+    this.#task = task;
   }
 
   /** All axes are warmed up first: so none of them pays for the compiling of what another one uses as well. */
   async run(): Promise<void> {
     try {
-      await this.#each((step) => warmUp(this.#load, this.#job(step, warmUpOf(step.axis, this.#sizes))));
+      await this.#hold();
+      await this.#each((step) => warmUp(this.#load, this.#job(step.protocol, this.#warmUpOf(step))));
       await this.#each(async (step) => {
         this.outcomes.set(step.axis, await this.#measure(step));
       });
+      if (this.#task.held !== undefined) await this.#holder.check();
+    } catch (error) {
+      for (const { axis } of this.#plan) this.outcomes.set(axis, { failed: reasonOf(error) });
     } finally {
       await this.#load.end();
+      await this.#holder.end();
     }
   }
 
-  async #measure(step: Step): Promise<Outcome> {
-    const work = workOf(step.axis, this.#sizes);
-    const usage = await measure(this.#load, this.#job(step, work), this.#proxy.pid, this.#sink.pid);
-    if (work.kind !== 'idle' && usage.cpuSeconds === 0) return { failed: 'too little work to measure' };
-    return { figures: figures(step.axis, work, usage), seconds: usage.seconds };
+  async #hold(): Promise<void> {
+    const { held = 0, past = 0 } = this.#task;
+    const { protocol } = this.#plan[0]!;
+    if (past > 0)
+      await warmUp(this.#holder, this.#job(protocol, { kind: 'tunnels', count: past, atOnce: AT_ONCE }));
+    if (held === 0) return;
+    await this.#holder.prepare(this.#job(protocol, { kind: 'idle', count: held }));
+    await this.#holder.go();
   }
 
-  #job(step: Step, work: Work): Job {
-    return { route: { protocol: step.protocol, port: this.#proxy.port, sinkPort: this.#sink.port }, work };
+  async #measure({ axis, protocol }: Step): Promise<Outcome> {
+    const work = workOf(axis, this.#task.sizes);
+    const usage = await measure(this.#load, this.#job(protocol, work), this.#proxy.pid, this.#sink.pid);
+    if (work.kind !== 'idle' && usage.cpuSeconds === 0) return { failed: 'too little work to measure' };
+    return { figures: figures(axis, work, usage), seconds: usage.seconds };
+  }
+
+  #warmUpOf({ axis }: Step): Work {
+    return warmUpOf(axis, this.#task.sizes, this.#opponent.compiles === true);
+  }
+
+  #job(protocol: Protocol, work: Work): Job {
+    const route: Route = {
+      protocol,
+      port: this.#proxy.port,
+      sinkPort: this.#sink.port,
+      login: this.#opponent.login === true,
+    };
+    return { route, work };
   }
 
   /** A failure spoils its own axis only, and that for the rest of the session. */
@@ -123,31 +113,41 @@ class Session {
   }
 }
 
+/** Most tunnels that a task has open at once. */
+const mostTunnels = ({ axes, sizes, held = 0 }: Task): number =>
+  held + (axes.includes('crowd') ? Math.max(sizes.idle, sizes.crowd) : sizes.idle);
+
+/** Tunnels that wait while something is measured. */
+const tunnelsHeld = ({ axes, sizes, held = 0 }: Task): number =>
+  held + (axes.includes('crowd') ? sizes.crowd : axes.includes('idle') ? sizes.idle : 0);
+
 /**
  * Measures some axes against one fresh instance of a proxy. An axis the proxy does not speak is left out of the answer.
  */
 export async function runSession(
   entrant: Entrant,
   sink: Sink,
-  axes: readonly AxisName[],
-  sizes: Sizes,
+  task: Task,
 ): Promise<ReadonlyMap<AxisName, Outcome>> {
-  const plan = axes.flatMap((axis): Step[] => {
-    const protocol = protocolOf(axis, entrant.opponent.protocols);
+  const { opponent } = entrant;
+  const plan = task.axes.flatMap((axis): Step[] => {
+    const protocol = protocolOf(axis, opponent.protocols);
     return protocol === undefined ? [] : [{ axis, protocol }];
   });
   if (plan.length === 0) return new Map();
   let proxy: Proxy;
   try {
-    proxy = await startProxy(entrant, sink, sizes.idle);
+    const reason = obstacle(tunnelsHeld(task), descriptorLimit(), opponent.descriptors);
+    if (reason !== undefined) throw new Error(reason);
+    proxy = await startProxy(entrant, sink, mostTunnels(task));
   } catch (error) {
     return new Map(plan.map(({ axis }) => [axis, { failed: reasonOf(error) }]));
   }
-  const session = new Session(plan, proxy, sink, sizes);
+  const session = new Session(plan, opponent, proxy, sink, task);
   try {
     await session.run();
   } finally {
-    await end(proxy.child);
+    await proxy.end();
   }
   return session.outcomes;
 }

@@ -1,6 +1,9 @@
-/** The other end of every tunnel: one server, told by the first 16 bytes of a connection what to do with it. */
+/**
+ * The other end of every tunnel: one server, told by the first 16 bytes of a connection what to do with it. What begins
+ * like `GET` is plain HTTP.
+ */
 import { createServer, type Socket } from 'node:net';
-import { Mode, REQUEST_BYTES, type SinkReady } from './job.ts';
+import { BODY_BYTES, Mode, REQUEST_BYTES, type SinkReady } from './job.ts';
 import { matches, pour } from './pattern.ts';
 
 const byteCount = (head: Buffer): number => Number(head.readBigUInt64BE(8));
@@ -21,9 +24,39 @@ function drink(socket: Socket, total: number, early: Buffer): void {
   if (early.length > 0) take(early);
 }
 
+const G = 0x47;
+const PATH = /^GET (?:http:\/\/[^/ ]+)?(\/\S*) HTTP\/1\.[01]\r$/m;
+
+/** Answers a request with its own path, so that an answer to another one is noticed. */
+function answer(socket: Socket, head: string): void {
+  const path = PATH.exec(head)?.[1] ?? '';
+  const text = `HTTP/1.1 200 OK\r\nContent-Type: application/octet-stream\r\nContent-Length: ${BODY_BYTES}\r\n`;
+  const closes = /^connection:.*close/im.test(head) || head.includes(' HTTP/1.0\r\n');
+  socket.write(`${text}${closes ? 'Connection: close\r\n' : ''}\r\n${path.padEnd(BODY_BYTES)}`);
+  if (closes) socket.end();
+}
+
+/** Requests without a body, one after the other. */
+function serveHttp(socket: Socket, early: Buffer): void {
+  let held = early.toString('latin1');
+  const take = (): void => {
+    for (let end = held.indexOf('\r\n\r\n'); end >= 0; end = held.indexOf('\r\n\r\n')) {
+      answer(socket, held.slice(0, end + 4));
+      held = held.slice(end + 4);
+    }
+  };
+  socket.on('data', (chunk) => {
+    held += chunk.toString('latin1');
+    take();
+  });
+  take();
+}
+
 function serve(socket: Socket, head: Buffer, early: Buffer): void {
   const mode = head[0];
-  if (mode === Mode.once) {
+  if (mode === G) {
+    serveHttp(socket, Buffer.concat([head, early]));
+  } else if (mode === Mode.once) {
     socket.end(head);
   } else if (mode === Mode.echo) {
     socket.on('data', (chunk) => (chunk[0] === Mode.once ? socket.end(chunk) : socket.write(chunk)));

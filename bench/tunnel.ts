@@ -1,6 +1,6 @@
 /** One tunnel from the load generator's side: handshake, exact reads, a close that must have come in order. */
 import { connect, type Socket } from 'node:net';
-import type { Route } from './job.ts';
+import { LOGIN, type Route } from './job.ts';
 
 const HEAD_LIMIT = 16 * 1024;
 const EMPTY: Buffer = Buffer.alloc(0);
@@ -41,12 +41,12 @@ export class Tunnel {
     this.socket.on('close', () => this.#close());
   }
 
-  /** Opens a tunnel to the sink; rejects if the proxy answers anything but success. */
+  /** Opens a tunnel to the sink, or only the connection to an HTTP proxy; rejects if the answer is no success. */
   static async open(route: Route): Promise<Tunnel> {
     const tunnel = new Tunnel(route.port);
     try {
-      if (route.protocol === 'socks5') await socks5(tunnel, route.sinkPort);
-      else if (route.protocol === 'connect') await httpConnect(tunnel, route.sinkPort);
+      if (route.protocol === 'socks5') await socks5(tunnel, route);
+      else if (route.protocol === 'connect') await httpConnect(tunnel, route);
     } catch (error) {
       tunnel.socket.destroy();
       throw error;
@@ -131,20 +131,40 @@ export class Tunnel {
   }
 }
 
-/** RFC 1928 without authentication, one message after the other as clients do. */
-async function socks5(tunnel: Tunnel, port: number): Promise<void> {
-  tunnel.write(Buffer.from([5, 1, 0]));
+const ANYBODY = Buffer.of(5, 1, 0);
+const WITH_PASSWORD = Buffer.of(5, 1, 2);
+const CREDENTIALS = Buffer.concat([
+  Buffer.of(1, LOGIN.name.length),
+  Buffer.from(LOGIN.name),
+  Buffer.of(LOGIN.password.length),
+  Buffer.from(LOGIN.password),
+]);
+
+/** The line of an HTTP request that logs in; empty where nobody has to. */
+export const loginLine = ({ login }: Route): string =>
+  login
+    ? `Proxy-Authorization: Basic ${Buffer.from(`${LOGIN.name}:${LOGIN.password}`).toString('base64')}\r\n`
+    : '';
+
+/** RFC 1928, and RFC 1929 for a login: one message after the other as clients do. */
+async function socks5(tunnel: Tunnel, { sinkPort, login }: Route): Promise<void> {
+  tunnel.write(login ? WITH_PASSWORD : ANYBODY);
   const method = await tunnel.take(2);
-  if (method[0] !== 5 || method[1] !== 0) throw new Error(`SOCKS5 method ${method.toString('hex')}`);
-  tunnel.write(Buffer.from([5, 1, 0, 1, 127, 0, 0, 1, port >> 8, port & 0xff]));
+  if (method[0] !== 5 || method[1] !== (login ? 2 : 0))
+    throw new Error(`SOCKS5 method ${method.toString('hex')}`);
+  if (login) {
+    tunnel.write(CREDENTIALS);
+    if ((await tunnel.take(2))[1] !== 0) throw new Error('the login was refused');
+  }
+  tunnel.write(Buffer.from([5, 1, 0, 1, 127, 0, 0, 1, sinkPort >> 8, sinkPort & 0xff]));
   const reply = await tunnel.take(10);
   if (reply[0] !== 5 || reply[1] !== 0) throw new Error(`SOCKS5 reply ${reply[1]}`);
   if (reply[3] !== 1) throw new Error(`SOCKS5 reply with address type ${reply[3]}`);
 }
 
-async function httpConnect(tunnel: Tunnel, port: number): Promise<void> {
-  const authority = `127.0.0.1:${port}`;
-  tunnel.write(`CONNECT ${authority} HTTP/1.1\r\nHost: ${authority}\r\n\r\n`);
+async function httpConnect(tunnel: Tunnel, route: Route): Promise<void> {
+  const authority = `127.0.0.1:${route.sinkPort}`;
+  tunnel.write(`CONNECT ${authority} HTTP/1.1\r\nHost: ${authority}\r\n${loginLine(route)}\r\n`);
   const head = (await tunnel.takeHead()).toString('latin1');
   if (!/^HTTP\/1\.[01] 2\d\d /.test(head)) throw new Error(`CONNECT: ${head.split('\r\n', 1)[0]}`);
 }

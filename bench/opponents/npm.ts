@@ -20,7 +20,8 @@ function find(name: string, script: string): Installed | Missing {
 
 export const proxyChain: Opponent = {
   name: 'proxy-chain',
-  protocols: ['connect'],
+  protocols: ['connect', 'http', 'kept'],
+  compiles: true,
   setup: 'defaults, one process of the same Node as Gyre',
   find: () => find('proxy-chain', 'serve-proxy-chain.ts'),
 };
@@ -28,6 +29,7 @@ export const proxyChain: Opponent = {
 export const socksv5: Opponent = {
   name: 'socksv5',
   protocols: ['socks5'],
+  compiles: true,
   setup: 'no authentication (a wrong password crashes it on this Node), one process of the same Node as Gyre',
   find: () => find('socksv5', 'serve-socksv5.ts'),
 };

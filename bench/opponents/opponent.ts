@@ -3,6 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Protocol } from '../job.ts';
+import { findProgram } from '../processes.ts';
 
 /** Where a proxy is to be started. */
 export interface Site {
@@ -21,6 +22,8 @@ export interface Command {
   readonly args: readonly string[];
   /** For a program that writes a line a connection and cannot be told not to. */
   readonly discardOutput?: boolean;
+  /** What it says once it serves; without, it does as soon as it accepts a connection. */
+  readonly ready?: RegExp;
 }
 
 export interface Installed {
@@ -38,10 +41,31 @@ export interface Opponent {
   readonly protocols: readonly Protocol[];
   /** How it was set up, for the reader of the table. */
   readonly setup: string;
+  /** Clients have to log in. */
+  readonly login?: true;
+  /** Open files that a tunnel takes, where it is not two. */
+  readonly descriptors?: number;
+  /** Compiles while it runs: it is warmed up longer. */
+  readonly compiles?: true;
   find(folder: string): Installed | Missing;
 }
 
 export const NOT_INSTALLED: Missing = { missing: 'not installed' };
+
+/**
+ * The entry of a program that takes part where it is installed.
+ *
+ * @param version Arguments that make it tell its version, and where that stands.
+ */
+export function program(
+  names: readonly string[],
+  version: readonly [args: readonly string[], pattern: RegExp],
+  command: (file: string, site: Site) => Command,
+): Installed | Missing {
+  const file = names.map(findProgram).find((found) => found !== undefined);
+  if (file === undefined) return NOT_INSTALLED;
+  return { version: versionFrom(file, ...version), command: (site) => command(file, site) };
+}
 
 /** The first match of `pattern` in what a program says about itself. */
 export function versionFrom(file: string, args: readonly string[], pattern: RegExp): string {
@@ -55,3 +79,7 @@ export function configFile(site: Site, name: string, text: string): string {
   writeFileSync(path, text);
   return path;
 }
+
+/** The version of a Debian package, for a program that does not tell its own. */
+export const packageVersion = (name: string): string =>
+  versionFrom('dpkg-query', ['-W', '-f', '${Version}', name], /^([\d.]+)/);
