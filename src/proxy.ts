@@ -75,30 +75,23 @@ export interface Entry {
   readonly tls: Secure | undefined;
 }
 
-/** Takes what was accepted from its first byte to its end. Never rejects. */
-export async function proxy(accepted: Leg, entry: Entry, context: ProxyContext): Promise<void> {
+/** Takes what was accepted from its first byte to its end. */
+export function proxy(accepted: Leg, entry: Entry, context: ProxyContext): void {
   const connection = accept(accepted, entry, context);
-  if (context.overload.came()) {
-    let leg = await serve(connection, openWire(accepted, entry, context), entry, context);
-    // A client whose requests were forwarded may want a tunnel in the end: for that it is a client like any other.
-    while (leg !== undefined) {
-      const wire = new Wire(leg, context.timeouts.handshake, context.wires);
-      leg = await serve(reopen(connection, context), wire, undefined, context);
-    }
-  } else shed(accepted, connection, context);
-  context.overload.left();
+  if (context.overload.came()) void serve(connection, openWire(accepted, entry, context), entry, context);
+  else shed(accepted, connection, context);
 }
 
 /**
+ * Never rejects. It is over when a tunnel stands: nothing of it is kept while bytes are relayed.
  * @param entry undefined when it is passed already.
- * @returns the client's leg when it has a request for us again.
  */
 async function serve(
   connection: Connection,
   wire: Wire,
   entry: Entry | undefined,
   context: ProxyContext,
-): Promise<Leg | undefined> {
+): Promise<void> {
   let inbound: Inbound | undefined;
   let way: Route | undefined;
   try {
@@ -107,20 +100,37 @@ async function serve(
     inbound = await recognise(connection, wire, entry);
     const wantsTunnel = await handshake(connection, inbound, wire, denial, context);
     if (denial !== undefined) throw denial;
-    if (!wantsTunnel) return await forward(connection, wire.release(), context);
+    if (!wantsTunnel) return await forwardAll(connection, wire, context);
     way = await route(connection, performance.now() + patience(inbound, context), wire, context);
     context.observer.dialled(connection);
     reply(connection, wire, inbound, way);
-    connection.phase = 'relay';
-    await relay(connection, wire.release(), way.remote.leg, context.tunnels);
+    stand(connection, wire.release(), way, context);
   } catch (thrown) {
     // The relay closes both legs; what fails before it must not leave the remote behind.
     way?.remote.leg.destroy();
     refuse(connection, wire, inbound, ProxyError.from(thrown));
+    finish(connection, way, context);
   }
+}
+
+/** The tunnel stands: from here to its end it is two legs, and what they belong to. */
+function stand(connection: Connection, client: Leg, way: Route, context: ProxyContext): void {
+  connection.phase = 'relay';
+  relay(connection, client, way.remote.leg, context.tunnels, () => finish(connection, way, context));
+}
+
+function finish(connection: Connection, way: Route | undefined, { observer, overload }: ProxyContext): void {
   way?.release();
-  account(connection, context.observer);
-  return undefined;
+  account(connection, observer);
+  overload.left();
+}
+
+/** Requests that each find a way of their own. Their client may want a tunnel in the end: for that it is one like any other. */
+async function forwardAll(connection: Connection, wire: Wire, context: ProxyContext): Promise<void> {
+  const leg = await forward(connection, wire.release(), context);
+  if (leg === undefined) return context.overload.left();
+  const next = new Wire(leg, context.timeouts.handshake, context.wires);
+  return serve(reopen(connection, context), next, undefined, context);
 }
 
 function accept(accepted: Leg, { index }: Entry, { nextId, observer, sessions }: ProxyContext): Connection {
@@ -148,10 +158,10 @@ function reopen(
 }
 
 /** What costs least: no answer, and nothing that lingers. */
-function shed(accepted: Leg, connection: Connection, { observer }: ProxyContext): void {
+function shed(accepted: Leg, connection: Connection, context: ProxyContext): void {
   accepted.reset();
   connection.failure = new ProxyError('OVERLOADED');
-  account(connection, observer);
+  finish(connection, undefined, context);
 }
 
 function clientOf({ peer }: Leg): Endpoint {

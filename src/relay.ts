@@ -295,7 +295,13 @@ export class Tunnel {
   }
 }
 
-/** Relays until both sides are done. Never rejects: how it ended is in the record. */
-export function relay(connection: Connection, client: Leg, remote: Leg, tunnels: Tunnels): Promise<void> {
-  return new Promise((finished) => new Tunnel(connection, client, remote, tunnels, finished).start());
+/** Relays until both sides are done. @param finished Called once; how it ended is in the record. */
+export function relay(
+  connection: Connection,
+  client: Leg,
+  remote: Leg,
+  tunnels: Tunnels,
+  finished: () => void,
+): void {
+  new Tunnel(connection, client, remote, tunnels, finished).start();
 }

@@ -183,7 +183,8 @@ export class Exchange implements Interrupt {
     const { connection, client, leaves } = this.#asking;
     connection.phase = 'relay';
     leaves();
-    await relay(connection, client.release(), remote.release(), this.#context.tunnels);
+    const { tunnels } = this.#context;
+    await new Promise<void>((over) => relay(connection, client.release(), remote.release(), tunnels, over));
   }
 
   /** Says no, if that can still be said. */

@@ -58,10 +58,10 @@ export interface StreamState {
 
 export interface Handles {
   readonly state: StreamState;
-  createTcp(): TcpHandle;
-  createConnect(): Request;
-  createWrite(): Request;
-  createShutdown(): Request;
+  readonly createTcp: () => TcpHandle;
+  readonly createConnect: () => Request;
+  readonly createWrite: () => Request;
+  readonly createShutdown: () => Request;
 }
 
 interface TcpBinding {

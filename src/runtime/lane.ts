@@ -129,7 +129,7 @@ export async function openLane(options: LaneOptions, output: LaneOutput): Promis
     reusePort: options.reusePort,
     inherited: options.inherited,
     legs: context.proxy.legs,
-    onAccept: (leg, entry) => void proxy(leg, entry, context.proxy),
+    onAccept: (leg, entry) => proxy(leg, entry, context.proxy),
     onError: (error) => output.warn('accepting a connection failed', { error: inWords(error) }),
   });
   const endpoints = await listeners.prepare(options.state.listen);

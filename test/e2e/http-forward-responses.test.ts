@@ -318,7 +318,7 @@ test('F32: a target that speaks before it is asked is not listened to', async (t
   await using proxy = await gateway();
   using client = await clientOf(proxy);
   // What such a target says usually comes too late to be told from an answer; here it comes with the connection.
-  const connect = Reflect.get(Legs.prototype, 'connect') as Legs['connect'];
+  const connect = Reflect.get<Legs, 'connect'>(Legs.prototype, 'connect');
   const early = t.mock.method(
     Legs.prototype,
     'connect',
