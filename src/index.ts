@@ -11,7 +11,7 @@
  * # Layout
  *
  * - `proxy.ts` — the way of one connection, top to bottom; begin here
- * - `listener.ts` `leg.ts` `wire.ts` `handshake.ts` `session.ts` `relay.ts` — its stages at the socket
+ * - `listener.ts` `leg/` `wire.ts` `handshake.ts` `session.ts` `relay.ts` — its stages at the socket
  * - `protocol/` — bytes to values and back, pure
  * - `policy/` — may this client, to this target? pure
  * - `egress/` — where connections leave from: expression → sources → pool → rotation (or a session) → dial; health, names

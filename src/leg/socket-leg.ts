@@ -86,6 +86,8 @@ export class SocketLeg extends Leg {
 
   reset(): void {
     if (this.#socket.destroyed) return;
+    // With a FIN under way libuv refuses to reset, and leaves the socket open for good.
+    if (this.#socket.writableEnded && !this.#socket.writableFinished) return void this.#socket.destroy();
     try {
       this.#socket.resetAndDestroy();
     } catch {

@@ -70,7 +70,7 @@ async function drink(peer: Peer, mebibytes: number, chunked: boolean): Promise<s
 }
 
 for (const adopt of [true, false]) {
-  describe(`bodies by ${adopt ? 'adopted handles' : "'data' events"}`, () => {
+  describe(`bodies by ${adopt ? 'handles' : 'sockets'}`, () => {
     for (const chunked of [false, true]) {
       test(`100 MiB up and 100 MiB down ${chunked ? 'in chunks' : 'by length'}, at the same time`, async () => {
         await using target = await Target.listen();

@@ -39,7 +39,7 @@ async function offer(
 }
 
 for (const adopt of [true, false]) {
-  describe(`F17: WebSocket by ${adopt ? 'adopted handles' : "'data' events"}`, () => {
+  describe(`F17: WebSocket by ${adopt ? 'handles' : 'sockets'}`, () => {
     test('the offer and the 101 go on as they are, but for what is ours', async () => {
       await using pair = await offer(undefined, undefined, adopt);
       const { client, server, head } = pair;

@@ -19,7 +19,7 @@ async function serve(
 }
 
 for (const adopt of [true, false]) {
-  describe(`forwarding by ${adopt ? 'adopted handles' : "'data' events"}`, () => {
+  describe(`forwarding by ${adopt ? 'handles' : 'sockets'}`, () => {
     test('F1, F2: the origin gets a path, and the Host of the URL whatever the client wrote', async () => {
       await using target = await Target.listen();
       await using proxy = await gateway({}, adopt);

@@ -13,8 +13,8 @@ const MIB = 1024 * 1024;
 const sha256 = (bytes: Buffer): string => createHash('sha256').update(bytes).digest('hex');
 
 for (const [name, adopt] of [
-  ['adopted handles', true],
-  ["'data' events", false],
+  ['handles', true],
+  ['sockets', false],
 ] as const) {
   const start = (options: Partial<GyreOptions> = {}): Promise<Gateway> => gateway(options, adopt);
   const tunnel = async (proxy: Gateway, target: Target): Promise<[Peer, Peer]> => {
