@@ -27,10 +27,30 @@ export interface Head {
 const LF = 0x0a;
 const CR = 0x0d;
 const REQUEST_LINE = /^([!#$%&'*+.^_`|~0-9A-Za-z-]+) ([\u0021-\u007e]+) (HTTP\/\d\.\d)$/;
-const HEADER_LINE = /^([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([^\u0000-\u0008\u000a-\u001f\u007f]*?)[ \t]*$/;
+const HEADER_LINE = /^([!#$%&'*+.^_`|~0-9A-Za-z-]+):([^\u0000-\u0008\u000a-\u001f\u007f]*)$/;
 
 /** Reads a request head up to and including its empty line. */
 export function parseHead(bytes: Buffer): Parsed<Head> | undefined {
+  return parseWhole(bytes) ?? parseByLine(bytes);
+}
+
+const BLANK_LINE = Buffer.from('\r\n\r\n');
+/** A CR or LF that is not part of a CRLF. */
+const STRAY = /\r(?!\n)|(?<!\r)\n/;
+
+/** A head that is all here and has nothing wrong with its line ends, as nearly all are, is read in one go. */
+function parseWhole(bytes: Buffer): Parsed<Head> | undefined {
+  const end = bytes.indexOf(BLANK_LINE);
+  const length = end + BLANK_LINE.length;
+  if (end === -1 || length > MAX_HEAD_BYTES) return undefined;
+  const text = bytes.toString('latin1', 0, end);
+  if (STRAY.test(text)) return undefined;
+  const lines = text.split('\r\n');
+  return lines.length > MAX_HEADERS + 1 ? undefined : { value: readHead(lines), length };
+}
+
+/** Finds the first thing wrong, however little is here. */
+function parseByLine(bytes: Buffer): Parsed<Head> | undefined {
   const lines: string[] = [];
   let start = 0;
   for (;;) {
@@ -75,8 +95,19 @@ function readHead([requestLine = '', ...headerLines]: readonly string[]): Head {
 function readHeader(line: string): readonly [string, string] {
   const parts = HEADER_LINE.exec(line);
   if (parts === null) throw new ProxyError('BAD_REQUEST', 'malformed header line');
-  return [parts[1]!.toLowerCase(), parts[2]!];
+  return [parts[1]!.toLowerCase(), withoutOuterSpace(parts[2]!)];
 }
+
+/** Spaces and tabs only: `trim` takes more. An expression that does this as well takes three times as long for the line. */
+function withoutOuterSpace(text: string): string {
+  let start = 0;
+  let end = text.length;
+  while (start < end && isSpace(text.charCodeAt(start))) start++;
+  while (end > start && isSpace(text.charCodeAt(end - 1))) end--;
+  return text.slice(start, end);
+}
+
+const isSpace = (code: number): boolean => code === 0x20 || code === 0x09;
 
 /** All values of a field, in the order they came. @param name In lower case. */
 export const valuesOf = (head: Head, name: string): string[] =>

@@ -5,7 +5,7 @@
  * whatever was sent, and what is kept proves nothing elsewhere. A hashed password costs a verification first; what it
  * proved is believed as long as it is used at least once a minute, and dies with the hash.
  */
-import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
+import { createHmac, hash as hashOnce, randomBytes, timingSafeEqual } from 'node:crypto';
 import { checkAccounts, identityOf, type Account, type UserIdentity } from './account.ts';
 import type { Names } from '../identity.ts';
 import { within } from './shelf.ts';
@@ -19,7 +19,7 @@ interface User {
   identity: UserIdentity;
   /** What has to be verified against; undefined for a plain password. */
   readonly hash: string | undefined;
-  /** HMAC of the right password. Random while it is not known: before a hash has been verified. */
+  /** Keyed digest of the right password. Random while it is not known: before a hash has been verified. */
   digest: Buffer;
   /** When `digest` counts, in milliseconds since the epoch. */
   since: number;
@@ -117,7 +117,8 @@ export class Roster {
   }
 
   #digestOf(password: string): Buffer {
-    return createHmac('sha256', this.#key).update(password).digest();
+    // The key is of a fixed length, and nobody gets to see a digest: an HMAC would say no more, and takes three times as long.
+    return hashOnce('sha256', Buffer.concat([this.#key, Buffer.from(password)]), 'buffer');
   }
 }
 
