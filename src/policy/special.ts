@@ -195,6 +195,6 @@ function contains({ base, whole, mask }: Ipv6Block, bytes: Uint8Array): boolean 
 }
 
 function readInt32(bytes: Uint8Array, offset: number): number {
-  const [a = 0, b = 0, c = 0, d = 0] = bytes.subarray(offset, offset + 4);
-  return (a << 24) | (b << 16) | (c << 8) | d;
+  // A byte that is not there counts as 0.
+  return (bytes[offset]! << 24) | (bytes[offset + 1]! << 16) | (bytes[offset + 2]! << 8) | bytes[offset + 3]!;
 }
