@@ -87,7 +87,8 @@ const TARGETS: readonly Target[] = [
     unit: ' KiB',
     measured: ({ results }) => results.spread('gyre', 'crowdRss')?.median,
   },
-  ...handshake('Added latency at half load, p99', 'addedP99', { squid: 1 }),
+  // Without what is there anyway: who is above in one is above in the other, and a quiet moment makes that one negative.
+  ...handshake('Latency at half load, p99', 'p99', { squid: 1 }),
   grown('open', 1.2),
   grown('addresses', 1.2),
   grown('users', 1.2),
