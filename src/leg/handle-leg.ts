@@ -144,9 +144,9 @@ export class HandleLeg extends Leg {
   reset(): void {
     if (this.#destroyed) return;
     this.#leave();
-    // With a FIN under way libuv refuses to, and leaves the socket open for good.
+    // With a FIN under way libuv refuses to; and a handle whose reset was refused cannot be closed any more.
     if (this.#handle.reset === undefined || (this.#ending && !this.#finished)) this.#handle.close();
-    else if (this.#handle.reset() !== 0) this.#handle.close();
+    else this.#handle.reset();
   }
 
   #leave(): void {
